@@ -1,0 +1,80 @@
+"""Configuration of one provider, as every adapter needs it; an adapter with more keys subclasses `ProviderSettings`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+def resolve_secret(value: object) -> object:
+    """A secret given as "env:NAME", "file:PATH" or the literal. Messages name the place, never the secret."""
+    if isinstance(value, SecretStr):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError('expected "env:NAME", "file:PATH" or the secret itself')
+    kind, _, place = value.partition(":")
+    if kind in ("env", "file") and not place:
+        raise ValueError(f"expected a {'name' if kind == 'env' else 'path'} after {kind}:")
+    if kind == "env":
+        secret = os.environ.get(place, "")
+        if not secret:
+            raise ValueError(f"environment variable {place} is not set")
+    elif kind == "file":
+        try:
+            secret = Path(place).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"can't read the file {place}: {_reason(error)}") from None
+        if not secret:
+            raise ValueError(f"the file {place} is empty")
+    else:
+        secret = value
+    if not secret.isprintable() or not secret.isascii():
+        raise ValueError("a secret may hold printable ASCII characters only")
+    return SecretStr(secret)
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an http:// or https:// URL")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("the URL may not hold credentials, a query or a fragment")
+    _ = parts.port
+    return value.rstrip("/")
+
+
+Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]
+"""A credential: "env:NAME", "file:PATH" or the literal value; hidden in every representation."""
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""An http(s) URL without credentials, query or fragment; a trailing slash is dropped."""
+
+
+class ProviderSettings(BaseModel):
+    """The keys every provider has.
+
+    `timeout_ms` bounds one call as a whole, `connect_timeout_ms` its connection. `max_response_bytes` is the largest
+    answer that is read. `max_connections` bounds the idle connections that are kept.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    adapter: str
+    base_url: HttpUrl
+    token: Secret | None = None
+    timeout_ms: int = Field(default=10_000, ge=1, le=300_000)
+    connect_timeout_ms: int = Field(default=3_000, ge=1, le=60_000)
+    max_response_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    max_connections: int = Field(default=100, ge=1, le=10_000)
+
+
+class TokenSettings(ProviderSettings):
+    """A provider that needs a static bearer token."""
+
+    token: Secret  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
