@@ -52,6 +52,10 @@ _ID = re.compile(r"(?=.*[0-9a-f])[0-9a-f-]{1,36}", re.IGNORECASE)
 _NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
+_WITHOUT_ERROR = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUCCEEDED})
+"""Statuses at which a run has no error."""
+
+
 class BridgeTownSettings(TokenSettings):
     """`base_url` is the MCP endpoint itself. `projects` are listed where nobody names one."""
 
@@ -73,8 +77,9 @@ def parse_run(
 ) -> BridgeTownRecord:
     """A run, with RAW where it is among `parts`.
 
-    Fetched by the id or the beginning of an id `asked`; None for a row of a list, which has no output and no project
-    of its own: `project` is the list's. BadResponse where there is no id.
+    Fetched by the id or the beginning of an id `asked`; None for a row of a list, which has no output, no project of
+    its own (`project` is the list's) and no message of what went wrong: the row of a run that has an error does not
+    hold ERROR. BadResponse where there is no id.
     """
     native_id = run.required_text("run_id")
     if asked is not None and not native_id.lower().startswith(asked.lower()):
@@ -89,7 +94,14 @@ def parse_run(
     if truncated:
         run.warn(WarningCode.OUTPUT_TRUNCATED, "the provider cut the output", "output")
     has_raw = Part.RAW in parts
-    held = {Part.OUTPUT: has_output, Part.DEBUG: has_output, Part.RAW: has_raw}
+    error = _run_error(run, status)
+    held = {
+        # A row says that a run failed, not why.
+        Part.ERROR: asked is not None or run.has("error_message") or status in _WITHOUT_ERROR,
+        Part.OUTPUT: has_output,
+        Part.DEBUG: has_output,
+        Part.RAW: has_raw,
+    }
     return BridgeTownRecord(
         provider=provider,
         native_id=native_id,
@@ -103,7 +115,7 @@ def parse_run(
         ended_at=ended_at,
         duration_ms=milliseconds_between(started_at, ended_at),
         target=_target(project, commit_sha),
-        error=_run_error(run, status),
+        error=error if held[Part.ERROR] else None,
         parts=frozenset(part for part, is_held in held.items() if is_held),
         output=output,
         output_truncated=truncated if has_output else None,
@@ -159,7 +171,7 @@ class BridgeTownAdapter(RunAdapter[BridgeTownSettings], ListsRuns):
     settings_type = BridgeTownSettings
     statuses = STATUSES
     record_type = BridgeTownRecord
-    parts: ClassVar = {Part.OUTPUT: How.INLINE, Part.DEBUG: How.INLINE, Part.RAW: How.INLINE}
+    parts: ClassVar = {Part.ERROR: How.INLINE, Part.OUTPUT: How.INLINE, Part.DEBUG: How.INLINE, Part.RAW: How.INLINE}
     filters: ClassVar[frozenset[Filter]] = frozenset({Filter.STATUS})
     max_page_size = MAX_LISTED
     scope_name = "project"

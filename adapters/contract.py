@@ -157,6 +157,8 @@ class ListsRuns(ABC):
     scope_name: ClassVar[str | None] = None
     """What `RunQuery.scope` is called at this provider; None where listing takes no scope."""
     scope_required: ClassVar[bool] = False
+    pages_shift: ClassVar[bool] = False
+    """Whether pages are numbered, so that runs that arrive push others onto later pages, where they come again."""
 
     @abstractmethod
     async def list_runs(self, query: RunQuery) -> Page:
@@ -172,7 +174,7 @@ class BatchesRuns(ABC):
 
     max_batch: ClassVar[int]
     batch_parts: ClassVar[frozenset[Part]]
-    """The parts a batch can bring; a run with other parts wanted is fetched alone."""
+    """The parts a batch can bring, ERROR like any other; a run with other parts wanted is fetched alone."""
 
     @abstractmethod
     async def fetch_many(

@@ -96,6 +96,7 @@ def parse_run(run: Fields, *, provider: str, parts: frozenset[Part], asked: str 
     started_at, ended_at = run.instant("started_at"), run.instant("ended_at")
     agent = run.text("agent")
     held = {
+        Part.ERROR: True,
         Part.OUTPUT: asked is not None or run.has("output"),
         Part.STEPS: steps is not None,
         Part.RAW: Part.RAW in parts,
@@ -201,9 +202,10 @@ class MiddeskAdapter(RunAdapter[TokenSettings], ListsRuns):
     settings_type = TokenSettings
     statuses = STATUSES
     record_type = MiddeskRecord
-    parts: ClassVar = {Part.OUTPUT: How.INLINE, Part.STEPS: How.EXPAND, Part.RAW: How.INLINE}
+    parts: ClassVar = {Part.ERROR: How.INLINE, Part.OUTPUT: How.INLINE, Part.STEPS: How.EXPAND, Part.RAW: How.INLINE}
     filters: ClassVar[frozenset[Filter]] = frozenset()
     max_page_size = 100
+    pages_shift = True
 
     async def fetch(self, native_id: str, parts: frozenset[Part]) -> MiddeskRecord:
         native_id = self.canonical_id(native_id)

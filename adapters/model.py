@@ -33,8 +33,13 @@ class RunKind(Enum):
 
 
 class Part(Enum):
-    """A section of a run that is fetched only when somebody selects it."""
+    """A section of a run that is fetched only when somebody selects it.
 
+    `ERROR` comes with every run, but not with the rows of every list. `DETAILS` is the provider's own expanded
+    description of the execution, `RAW` its documents as received.
+    """
+
+    ERROR = "ERROR"
     INPUT = "INPUT"
     OUTPUT = "OUTPUT"
     USAGE = "USAGE"

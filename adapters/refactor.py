@@ -63,11 +63,12 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
 
 _CODE_OF_STATUS: Mapping[RunStatus, ErrorCode] = {
     RunStatus.FAILED: ErrorCode.UNKNOWN,
+    RunStatus.CANCELLED: ErrorCode.CANCELLED,
     RunStatus.TIMED_OUT: ErrorCode.TIMEOUT,
 }
 """What went wrong where the run itself does not say."""
 
-INLINE = frozenset({Part.OUTPUT, Part.USAGE, Part.DEBUG})
+INLINE = frozenset({Part.ERROR, Part.OUTPUT, Part.USAGE, Part.DEBUG})
 """The parts that every run document brings."""
 _NO_RUN = "00000000-0000-0000-0000-000000000000"
 
@@ -271,6 +272,7 @@ class RefactorAdapter(RunAdapter[RefactorSettings]):
     settings_type = RefactorSettings
     statuses = STATUSES
     parts: ClassVar[Mapping[Part, How]] = {
+        Part.ERROR: How.INLINE,
         Part.OUTPUT: How.INLINE,
         Part.USAGE: How.INLINE,
         Part.DEBUG: How.INLINE,

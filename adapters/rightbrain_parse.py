@@ -27,7 +27,7 @@ from .wire import INT32_MAX, Fields, seconds_to_ms
 STATUSES: StatusTable[RunStatus] = StatusTable("rightbrain", {}, RunStatus.UNKNOWN)
 """Empty: Rightbrain has no status words. See `derived_status`."""
 
-ROW_PARTS = frozenset({Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FILES, Part.DEBUG})
+ROW_PARTS = frozenset({Part.ERROR, Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FILES, Part.DEBUG})
 """The parts that every task run document brings."""
 
 

@@ -40,6 +40,8 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 
 
 def _http_url(value: str) -> str:
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("the URL may hold printable ASCII characters only, and no blanks")
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected an http:// or https:// URL")

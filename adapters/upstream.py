@@ -82,13 +82,16 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class _RustCarrier:
-    """The connection pool of one provider, with its timeouts. It never follows a redirect and keeps no cookies."""
+    """The connection pool of one provider. It never follows a redirect and keeps no cookies.
+
+    It times out connecting only. A call as a whole is bounded by `UpstreamClient`: pyreqwest reports any timeout before
+    the headers as one of the connection, which would read as "can't be reached".
+    """
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._client = (
             ClientBuilder()
             .connect_timeout(timedelta(milliseconds=settings.connect_timeout_ms))
-            .timeout(timedelta(milliseconds=settings.timeout_ms))
             .pool_max_idle_per_host(settings.max_connections)
             .follow_redirects(False)
             .default_cookie_store(False)

@@ -42,13 +42,14 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
     FILES of a run that has not ended; STEPS of a workflow whose expanded execution comes without them. A run that
     ended without files, and an agent's steps, are empty and not asked for again.
 
-    Rows of listings and batches hold no parts, and of the core fields not the last three of `records.Source`.
+    Rows of listings and batches hold ERROR alone, and of the core fields not the last three of `records.Source`.
     """
 
     info = ProviderInfo("eigenpal", "Eigenpal", "https://docs.eigenpal.com/api-reference/runs/get-a-run")
     settings_type = TokenSettings
     statuses = STATUSES
     parts: ClassVar[Mapping[Part, How]] = {
+        Part.ERROR: How.INLINE,
         Part.INPUT: How.EXPAND,
         Part.OUTPUT: How.INLINE,
         Part.USAGE: How.EXPAND,
@@ -67,7 +68,7 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
     max_page_size = MAX_LIMIT
 
     max_batch = MAX_LIMIT
-    batch_parts = frozenset[Part]()
+    batch_parts = frozenset({Part.ERROR})
 
     async def fetch(self, native_id: str, parts: frozenset[Part]) -> EigenpalRecord:
         native_id = self.canonical_id(native_id)
@@ -122,7 +123,7 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
     async def fetch_many(
         self, native_ids: Sequence[str], parts: frozenset[Part]
     ) -> Mapping[str, EigenpalRecord | AdapterError]:
-        """The core of up to a hundred runs in one call.
+        """The core and ERROR of up to a hundred runs in one call.
 
         The ids are sent as a list with commas: an id with a comma in it, or a very long one, gets a call of its own.
         An id that is not in the answer is NotFound, unless the answer shows that the list of ids was not applied.

@@ -41,10 +41,10 @@ _MOVED: Mapping[str, tuple[str, ...]] = {
 
 
 def unwrapped(body: Json) -> tuple[Json, str]:
-    """The run in a reply, and its path there: some releases put it under a single key `run`."""
+    """The run in a reply, and its path there: some releases put it under `run`."""
     if isinstance(body, dict):
         document = cast("dict[str, Json]", body)
-        if len(document) == 1 and isinstance(document.get("run"), dict):
+        if "id" not in document and isinstance(document.get("run"), dict):
             return document["run"], "run"
         return document, ""
     return body, ""

@@ -62,7 +62,7 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
     """A run from the reply of `/runs/{id}` or, with `row`, from a row of `/runs`.
 
     `asked` are the parts whose expansion was asked for: such a part is held even where the reply has no section for
-    it, as None. What arrived unasked is held too. BadResponse where the body is no run.
+    it, as None. What arrived unasked is held too, and ERROR always. BadResponse where the body is no run.
     """
     document, path = unwrapped(body)
     received = Fields.of(document, provider=provider, path=path)
@@ -80,6 +80,9 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
     trigger_type = trigger.text("type")
 
     held = {part for part, key in _SECTIONS.items() if part in asked or run.has(key)}
+    # A row of an older era may leave open how the run ended.
+    if not row or status is not RunStatus.UNKNOWN:
+        held.add(Part.ERROR)
     if run.has("output") or not row:
         held.add(Part.OUTPUT)
     if is_terminal and (run.has("files") or not row):
@@ -109,7 +112,7 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
         target=None if source is None else _target(source, git, kind),
         initiator=_initiator(trigger, trigger_type),
         parent_native_id=run.text("parentExecutionId"),
-        error=_error(run, status, failing_step(steps)),
+        error=_error(run, status, failing_step(steps)) if Part.ERROR in held else None,
         tags=run.texts("tags"),
         input=run.json("input"),
         output=run.json("output"),

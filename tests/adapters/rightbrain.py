@@ -27,7 +27,7 @@ BASE: dict[str, Any] = {
 }
 CLIENT = {"client_id": "c", "client_secret": "rb-client-secret", "token_url": "https://oauth.example/token"}
 NOTHING: frozenset[Part] = frozenset()
-ROW_PARTS = {Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FILES, Part.DEBUG}
+ROW_PARTS = {Part.ERROR, Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FILES, Part.DEBUG}
 
 Reply = httpx.Response | Callable[[httpx.Request], httpx.Response]
 

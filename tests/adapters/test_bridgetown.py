@@ -90,7 +90,7 @@ def codes(record: BridgeTownRecord) -> list[tuple[WarningCode, str | None]]:
 
 def test_class() -> None:
     assert capabilities_of(load("bridgetown")) == {Capability.GET, Capability.LIST}
-    assert BridgeTownAdapter.parts == {Part.OUTPUT: How.INLINE, Part.DEBUG: How.INLINE, Part.RAW: How.INLINE}
+    assert BridgeTownAdapter.parts == dict.fromkeys((Part.ERROR, Part.OUTPUT, Part.DEBUG, Part.RAW), How.INLINE)
     assert BridgeTownAdapter.filters == {Filter.STATUS}
     assert (BridgeTownAdapter.scope_name, BridgeTownAdapter.scope_required) == ("project", True)
 
@@ -116,7 +116,7 @@ def test_one_call(parts: tuple[Part, ...]) -> None:
     record = run(conversation())
     assert server.seen == [*HANDSHAKE, CALL, CALL, "DELETE"]
     assert json.loads(server.requests[2].content)["params"] == {"name": "get_run", "arguments": {"run_id": ID}}
-    assert record.parts == {Part.OUTPUT, Part.DEBUG} | (frozenset(parts) & {Part.RAW})
+    assert record.parts == {Part.ERROR, Part.OUTPUT, Part.DEBUG} | (frozenset(parts) & {Part.RAW})
 
 
 def test_common_fields() -> None:

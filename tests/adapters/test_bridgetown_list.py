@@ -11,7 +11,8 @@ import pytest
 
 from adapters.bridgetown import STATUSES
 from adapters.contract import Page, RunQuery
-from adapters.errors import BadResponse, InvalidInput, Unauthenticated, UpstreamFault
+from adapters.errors import BadResponse, ErrorCode, InvalidInput, Unauthenticated, UpstreamFault
+from adapters.model import Part, RunError
 from adapters.status import RunStatus
 from tests.support import run
 
@@ -69,15 +70,29 @@ def ids(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def test_rows() -> None:
-    project = Project([row(0), row(1, "failed")])
+    project = Project([row(0), row(1)])
     page = project.page(10)
     assert project.calls == [{"project_name": "ledger", "limit": 10}]
-    first, second = page.runs
+    first, _ = page.runs
     assert first.created_at == NOON
     assert first.target is not None
-    assert (first.target.name, first.parts, first.output_truncated) == ("ledger", frozenset(), None)
-    assert second.error is not None
+    assert (first.target.name, first.parts, first.output_truncated) == ("ledger", {Part.ERROR}, None)
     assert (page.next_cursor, page.skipped, page.incomplete) == (None, 0, False)
+
+
+@pytest.mark.parametrize(("word", "status"), STATUSES.words.items())
+def test_a_row_holds_the_error_unless_the_run_has_one(word: str, status: RunStatus) -> None:
+    (record,) = Project([row(0, word)]).page().runs
+    has_error = status in (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED)
+    assert (record.status, record.error) == (status, None)
+    assert (Part.ERROR in record.parts) is not has_error
+
+
+@pytest.mark.parametrize("message", [None, "", "out of memory"])
+def test_a_row_with_an_error_message_holds_the_error(message: str | None) -> None:
+    (record,) = Project([row(0, "failed", error_message=message)]).page().runs
+    assert record.error == RunError(code=ErrorCode.UNKNOWN, message=message or None)
+    assert record.parts == {Part.ERROR}
 
 
 def test_project_name_is_the_answers_else_the_arguments() -> None:

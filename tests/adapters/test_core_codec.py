@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from adapters import codec
 from adapters.testing.fixtures import to_bytes
-from adapters.testing.mutations import json_values
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE, json_values
 
 
 @pytest.mark.parametrize("text", ["0.1", "12.50", "1E+400", "0.1234567890123456789012345678901234567890", "-0.0"])
@@ -53,7 +52,7 @@ def test_whole_numbers_are_exact() -> None:
     ids=lambda body: repr(body[:20]),
 )
 def test_refuses(body: bytes) -> None:
-    with pytest.raises(ValueError, match="empty|not valid JSON|not text|too deeply"):
+    with pytest.raises(ValueError, match=r"^(empty|not valid JSON|not text .*|nested too deeply)$"):
         codec.loads(body)
 
 

@@ -12,7 +12,9 @@ SECRET = "s3cr3t-value"
 
 
 def settings(**keys: object) -> TokenSettings:
-    return TokenSettings.model_validate({"adapter": "acme", "base_url": "https://acme.example", "token": SECRET, **keys})
+    return TokenSettings.model_validate(
+        {"adapter": "acme", "base_url": "https://acme.example", "token": SECRET, **keys}
+    )
 
 
 def refusal(**keys: object) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.status import RunStatus, StatusTable, StepStatus, fold
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE
 
 
 def table() -> StatusTable[RunStatus]:

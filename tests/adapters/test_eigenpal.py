@@ -74,6 +74,7 @@ class TestCore:
         assert record.native_id == "exec_1"
         assert (record.target, record.initiator, record.error, record.retry) == (None, None, None, None)
         assert record.parts == {
+            Part.ERROR,
             Part.INPUT,
             Part.OUTPUT,
             Part.USAGE,

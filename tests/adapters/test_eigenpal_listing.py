@@ -34,15 +34,15 @@ def ids(page: Page) -> list[str]:
 
 
 class TestRows:
-    def test_a_row_holds_no_parts(self) -> None:
+    def test_a_row_holds_the_error_alone(self) -> None:
         page, query = listed(ROW)
         assert query == ""
-        assert [run.parts for run in page.runs] == [frozenset()]
+        assert [run.parts for run in page.runs] == [{Part.ERROR}]
         assert (page.runs[0].status, page.runs[0].tags, page.next_cursor) == (RunStatus.SUCCEEDED, ("eu",), None)
 
     def test_a_row_holds_what_it_brings(self) -> None:
         page, _ = listed(but(WORKFLOW, usage={"tokens": {"input": 1}}))
-        assert page.runs[0].parts == {Part.OUTPUT, Part.FILES, Part.USAGE}
+        assert page.runs[0].parts == {Part.ERROR, Part.OUTPUT, Part.FILES, Part.USAGE}
 
     def test_unreadable_rows_are_counted(self) -> None:
         page, _ = listed("row", None, {}, {"id": ""}, ROW)
@@ -218,7 +218,7 @@ class TestBatches:
         assert provider.calls == [f"GET /runs?ids={','.join(native_ids)}&limit=100"]
         assert list(outcomes) == native_ids
         assert all(outcome.native_id == native_id for native_id, outcome in outcomes.items())
-        assert all(outcome.parts == frozenset() for outcome in outcomes.values())
+        assert all(outcome.parts == {Part.ERROR} for outcome in outcomes.values())
 
     def test_what_is_not_in_the_answer_is_not_found(self) -> None:
         outcomes, provider = batched({"runs": [row("a")], "nextCursor": None}, "a", "b", "a")
@@ -268,4 +268,4 @@ class TestBatches:
             batched({"items": []}, "a", "b")
 
     def test_what_a_batch_can_bring(self) -> None:
-        assert (EigenpalAdapter.max_batch, EigenpalAdapter.batch_parts) == (100, frozenset())
+        assert (EigenpalAdapter.max_batch, EigenpalAdapter.batch_parts) == (100, {Part.ERROR})

@@ -48,13 +48,13 @@ def codes(record: EigenpalRecord) -> list[tuple[WarningCode, str | None]]:
 
 class TestSections:
     def test_core_holds_what_comes_with_every_run(self) -> None:
-        assert parsed().parts == {Part.OUTPUT, Part.FILES}
-        assert parsed(RUNNING).parts == {Part.OUTPUT}
-        assert parsed(row=True, output=REMOVED, files=REMOVED).parts == frozenset()
+        assert parsed().parts == {Part.ERROR, Part.OUTPUT, Part.FILES}
+        assert parsed(RUNNING).parts == {Part.ERROR, Part.OUTPUT}
+        assert parsed(row=True, output=REMOVED, files=REMOVED).parts == {Part.ERROR}
 
     def test_ended_without_output_and_files(self) -> None:
         record = parsed(output=REMOVED, files=REMOVED)
-        assert (record.output, record.files, record.parts) == (None, (), {Part.OUTPUT, Part.FILES})
+        assert (record.output, record.files, record.parts) == (None, (), {Part.ERROR, Part.OUTPUT, Part.FILES})
 
     def test_input_is_the_whole_section(self) -> None:
         section = {"args": {"claim": "C-88"}, "files": [{"name": "claim.pdf"}], "metadata": {"a": 1}}
@@ -63,7 +63,7 @@ class TestSections:
 
     def test_expanded_though_nobody_asked(self) -> None:
         record = parsed(execution__steps=STEPS)
-        assert record.parts == {Part.OUTPUT, Part.FILES, Part.STEPS, Part.DETAILS}
+        assert record.parts == {Part.ERROR, Part.OUTPUT, Part.FILES, Part.STEPS, Part.DETAILS}
         assert record.details == but(WORKFLOW, execution__steps=STEPS)["execution"]
 
     def test_a_workflow_without_steps_in_its_expansion_lacks_them(self) -> None:

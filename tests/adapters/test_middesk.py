@@ -82,7 +82,8 @@ def codes(record: MiddeskRecord) -> list[tuple[WarningCode, str | None]]:
 
 def test_class() -> None:
     assert capabilities_of(load("middesk")) == {Capability.GET, Capability.LIST}
-    assert MiddeskAdapter.parts == {Part.OUTPUT: How.INLINE, Part.STEPS: How.EXPAND, Part.RAW: How.INLINE}
+    inline = dict.fromkeys((Part.ERROR, Part.OUTPUT, Part.RAW), How.INLINE)
+    assert MiddeskAdapter.parts == inline | {Part.STEPS: How.EXPAND}
     assert MiddeskAdapter.filters == frozenset()
 
 
@@ -101,7 +102,7 @@ def test_one_call(parts: tuple[Part, ...], target: str) -> None:
     record = run(opened(transport).fetch(ID, frozenset(parts)))
     assert transport.targets == [target]
     assert transport.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert record.parts == {Part.OUTPUT} | (frozenset(parts) & {Part.STEPS, Part.RAW})
+    assert record.parts == {Part.ERROR, Part.OUTPUT} | (frozenset(parts) & {Part.STEPS, Part.RAW})
 
 
 def test_id_is_quoted() -> None:
@@ -172,7 +173,7 @@ def test_requester(requester: object, actor: Actor | None) -> None:
 def test_required_keys_only() -> None:
     record = fetch({key: RUN[key] for key in ("object", "id", "created_at", "updated_at", "status")})
     assert record.warnings == ()
-    assert record.parts == {Part.OUTPUT}
+    assert record.parts == {Part.ERROR, Part.OUTPUT}
     assert (record.target, record.initiator, record.output) == (None, None, None)
     assert (record.interrupts, record.artifacts) == ((), ())
 

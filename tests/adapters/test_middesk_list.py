@@ -36,9 +36,9 @@ def test_list_page() -> None:
 
 def test_list_rows_hold_what_they_have() -> None:
     page = listed(Recorder({"data": [RUN, without("output")], "has_more": False}))
-    assert page.runs[0].parts == {Part.OUTPUT}
+    assert page.runs[0].parts == {Part.ERROR, Part.OUTPUT}
     page = listed(Recorder({"data": [without("output")], "has_more": False}))
-    assert page.runs[0].parts == frozenset()
+    assert page.runs[0].parts == {Part.ERROR}
 
 
 class Numbered(httpx.AsyncBaseTransport):

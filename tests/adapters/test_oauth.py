@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from adapters.errors import AdapterError, BadResponse, ErrorCode, TimedOut, Unauthenticated, Unavailable
 from adapters.oauth import DEFAULT_LIFETIME_S, ClientCredentials, read_error
 from adapters.settings import ProviderSettings
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE
 from adapters.upstream import ErrorReply
 from tests.support import run
 

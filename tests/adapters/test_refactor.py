@@ -24,8 +24,7 @@ from adapters.refactor import (
 )
 from adapters.registry import load
 from adapters.status import RunStatus
-from adapters.testing.mutations import json_values
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE, json_values
 from adapters.testing.validity import faults
 from adapters.upstream import ErrorReply
 from gateway.demo.refactor import RefactorSimulator
@@ -95,7 +94,7 @@ def test_one_call_for_all_but_evaluations(parts: frozenset[Part]) -> None:
     (request,) = api.requests
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
     assert request.headers["accept"] == "application/json"
-    assert record.parts == {Part.OUTPUT, Part.USAGE, Part.DEBUG} | (parts & {Part.RAW})
+    assert record.parts == {Part.ERROR, Part.OUTPUT, Part.USAGE, Part.DEBUG} | (parts & {Part.RAW})
 
 
 def test_evaluations_are_one_more_call() -> None:

@@ -28,8 +28,7 @@ from adapters.model import (
 )
 from adapters.refactor import ERROR_CODES, RefactorAdapter, RefactorRecord, parse_evaluations, parse_run
 from adapters.status import RunStatus, StatusSource
-from adapters.testing.mutations import json_values, mutated
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE, json_values, mutated
 from adapters.testing.validity import faults
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "refactor"
@@ -66,7 +65,7 @@ def test_the_documented_run() -> None:
         target=RunTarget(id="2f6a8c10-4b7d-4e21-8d0f-5a9c3e7b1f44"),
         initiator=Actor(id="usr_41"),
         metadata={"ticket": "OPS-17"},
-        parts=frozenset({Part.OUTPUT, Part.USAGE, Part.DEBUG}),
+        parts=frozenset({Part.ERROR, Part.OUTPUT, Part.USAGE, Part.DEBUG}),
         output={"summary": "Two invoices match."},
         usage=Usage(
             input_tokens=1840,
@@ -182,7 +181,8 @@ def test_error_codes_inside_a_run(raw: str, code: ErrorCode) -> None:
         ("failed", 7, None, RunError(code=ErrorCode.UNKNOWN)),
         ("timeout", None, None, RunError(code=ErrorCode.TIMEOUT)),
         ("timeout", {"message": "slow"}, None, RunError(code=ErrorCode.TIMEOUT, message="slow")),
-        ("cancelled", None, None, None),
+        ("cancelled", None, None, RunError(code=ErrorCode.CANCELLED)),
+        ("cancelled", {"message": "stopped"}, None, RunError(code=ErrorCode.CANCELLED, message="stopped")),
         ("completed", None, None, None),
         ("completed", {"code": None, "message": None}, None, RunError(code=ErrorCode.UNKNOWN)),
     ],

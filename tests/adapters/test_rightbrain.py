@@ -18,8 +18,7 @@ from adapters.registry import load
 from adapters.rightbrain import RightbrainAdapter, RightbrainSettings
 from adapters.rightbrain_parse import RightbrainRecord
 from adapters.status import RunStatus
-from adapters.testing.mutations import json_values
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE, json_values
 from adapters.testing.validity import faults
 from adapters.upstream import ErrorReply
 from gateway.demo.rightbrain import RightbrainSimulator

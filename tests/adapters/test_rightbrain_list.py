@@ -12,8 +12,7 @@ from adapters.contract import RunQuery
 from adapters.errors import AdapterError
 from adapters.model import Part, RunRecord
 from adapters.rightbrain import RightbrainAdapter
-from adapters.testing.mutations import mutated
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE, mutated
 from adapters.testing.validity import faults
 from tests.support import run
 

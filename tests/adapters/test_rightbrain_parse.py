@@ -30,8 +30,7 @@ from adapters.model import (
 from adapters.rightbrain import RightbrainAdapter
 from adapters.rightbrain_parse import RightbrainRecord, parse_run
 from adapters.status import RunStatus, StatusSource
-from adapters.testing.mutations import mutated
-from adapters.testing.suite_hostile import STABLE
+from adapters.testing.mutations import STABLE, mutated
 from adapters.testing.validity import faults
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rightbrain"
@@ -70,7 +69,7 @@ def test_the_documented_run_with_a_fallback() -> None:
                 "used_fallback_model",
             ),
         ),
-        parts=frozenset({Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FILES, Part.DEBUG}),
+        parts=frozenset({Part.ERROR, Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FILES, Part.DEBUG}),
         input={"ticket": "Charged twice"},
         output={"category": "billing", "priority": 2},
         usage=Usage(

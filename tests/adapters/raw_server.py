@@ -1,0 +1,114 @@
+"""A loopback server that answers with bytes as they are, for replies that no web framework would send."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+"""Writes one reply. The connection closes after it, unless it raises KeepAlive."""
+
+
+class KeepAlive(Exception):
+    """The connection stays open for another request."""
+
+
+@dataclass(slots=True)
+class RawServer:
+    """`connections` counts them; `asked` is set by the first request."""
+
+    url: str = ""
+    connections: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@asynccontextmanager
+async def raw_server(answer: Answer, *, unasked: bool = False) -> AsyncGenerator[RawServer]:
+    """Serves until the block ends; then every connection is closed. `unasked`: answers before any request came."""
+    state = RawServer()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        state.connections += 1
+        try:
+            while True:
+                if not unasked:
+                    await reader.readuntil(b"\r\n\r\n")
+                    state.asked.set()
+                try:
+                    await answer(writer)
+                except KeepAlive:
+                    continue
+                break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    state.url = f"http://{host}:{port}"
+    try:
+        yield state
+    finally:
+        server.close()
+        # A connection that was just accepted has its task on the next turn of the loop.
+        await asyncio.sleep(0)
+        running = list(tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def sending(content: bytes, *, keep_alive: bool = False) -> Answer:
+    """Sends these bytes."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(content)
+        await writer.drain()
+        if keep_alive:
+            raise KeepAlive
+
+    return answer
+
+
+def resetting(content: bytes) -> Answer:
+    """Sends these bytes, then resets the connection."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(content)
+        await writer.drain()
+        writer.transport.abort()
+
+    return answer
+
+
+def hanging(content: bytes = b"") -> Answer:
+    """Sends these bytes, then nothing more, and stays connected."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(content)
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    return answer
+
+
+def endless(head: bytes, piece: bytes) -> Answer:
+    """Sends a head, then the same piece again and again, until the client goes away."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+
+    return answer
