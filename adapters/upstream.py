@@ -212,6 +212,9 @@ class UpstreamClient:
         """The error that a reply stands for, by what the adapter reads from it, else by its status."""
         reading = self._read_error(ErrorReply(reply.status, reply.headers, reply.body))
         kind = errors.for_status(reply.status) if reading.code is None else errors.BY_CODE[reading.code]
+        if kind is errors.NotFound and "html" in reply.headers.get("content-type", ""):
+            # A web page, not the API: with a wrong base URL every run would seem to be missing.
+            kind, reading = errors.BadResponse, errors.ErrorReading("there is a web page, not an API, at this URL")
         return kind(
             self.redacted(reading.message),
             provider=self.provider,
