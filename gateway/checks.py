@@ -1,0 +1,84 @@
+"""`rungraph check`: tries every configured provider."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from adapters.errors import AdapterError, PermissionDenied, RateLimited, TimedOut, Unauthenticated, Unavailable
+
+from .providers import Provider, Providers
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How one provider answered. `authenticated` is None where the answer does not tell."""
+
+    provider: str
+    adapter: str
+    latency_ms: float
+    error: AdapterError | None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    @property
+    def reachable(self) -> bool:
+        silent = isinstance(self.error, Unavailable | TimedOut) and self.error.upstream_status is None
+        return not silent
+
+    @property
+    def authenticated(self) -> bool | None:
+        if isinstance(self.error, Unauthenticated):
+            return False
+        return True if self.error is None or isinstance(self.error, PermissionDenied | RateLimited) else None
+
+
+def check_all(settings: Settings) -> Sequence[CheckResult]:
+    """One authenticated call to every provider, side by side."""
+    return asyncio.run(_check_all(settings))
+
+
+async def _check_all(settings: Settings) -> Sequence[CheckResult]:
+    providers = Providers.open(settings)
+    try:
+        return await asyncio.gather(*map(_check, providers))
+    finally:
+        await providers.aclose()
+
+
+async def _check(provider: Provider) -> CheckResult:
+    start = perf_counter()
+    error: AdapterError | None = None
+    try:
+        await provider.adapter.check()
+    except AdapterError as raised:
+        error = raised
+    return CheckResult(provider.name, provider.info.adapter, (perf_counter() - start) * 1000, error)
+
+
+def report(results: Sequence[CheckResult], console: Console) -> None:
+    """The results as a table, and below it what failed, one line each."""
+    shown = Table("provider", "adapter", "reachable", "authenticated", "latency", box=SIMPLE_HEAD, pad_edge=False)
+    for result in results:
+        shown.add_row(
+            result.provider,
+            result.adapter,
+            _word(result.reachable),
+            _word(result.authenticated),
+            f"{result.latency_ms:.0f} ms",
+        )
+    console.print(shown)
+    for error in (result.error for result in results if result.error is not None):
+        status = "" if error.upstream_status is None else f", HTTP {error.upstream_status}"
+        console.print(f"{error} ({error.code.value}{status})", soft_wrap=True)
+
+
+def _word(value: bool | None) -> str:
+    return {True: "yes", False: "no", None: "?"}[value]

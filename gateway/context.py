@@ -1,0 +1,74 @@
+"""What one request carries: its id, its plan, its loaders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from adapters.model import Part, RunRecord
+
+from . import ids
+from .errors import RequestError
+from .freshness import Freshness
+from .loader import RunLoader
+from .plan import NO_RUN, NOTHING, Plan
+from .providers import Provider, Providers
+from .service import RunService
+from .settings import FeedSettings
+
+
+def new_request_id() -> str:
+    return uuid4().hex
+
+
+@dataclass(slots=True)
+class Context:
+    """Made anew for every request; loaders must not outlive it."""
+
+    providers: Providers
+    service: RunService
+    type_names: Mapping[type[RunRecord], str]
+    """The GraphQL type of each adapter's records."""
+    max_ids: int
+    request_id: str = field(default_factory=new_request_id)
+    plan: Plan | None = None
+    """What the operation needs; None before there is one."""
+    depends_on_runs_alone: bool = False
+    """Whether the operation's answer stays the same for as long as its runs do."""
+    freshness: Freshness = field(default_factory=Freshness)
+    feed_settings: FeedSettings = field(default_factory=FeedSettings)
+    _loaders: dict[str, RunLoader] = field(default_factory=dict[str, RunLoader])
+
+    def locate(self, run_id: str) -> tuple[Provider, str]:
+        """The provider and native id that a run id names; RequestError where it names none."""
+        try:
+            name, native_id = ids.parse(run_id)
+        except ValueError as error:
+            raise RequestError(str(error)) from None
+        provider = self.providers.get(name)
+        if provider is None:
+            known = ", ".join(provider.name for provider in self.providers)
+            raise RequestError(f'there is no provider "{name[:64]}"; configured ones: {known}')
+        return provider, native_id
+
+    def parts(self, response_key: str, provider: Provider, variables: Mapping[str, Any]) -> frozenset[Part]:
+        """The parts that the operation selects of this provider's runs below a root field."""
+        if self.plan is None:
+            return NOTHING
+        return self.plan.parts(response_key, self.type_names[provider.adapter.record_type], variables)
+
+    def sums(self, response_key: str, variables: Mapping[str, Any]) -> frozenset[Part]:
+        """The parts of runs that the sums which the operation selects below a root field are made of."""
+        return NOTHING if self.plan is None else self.plan.parts(response_key, NO_RUN, variables)
+
+    def loader(self, provider: Provider) -> RunLoader:
+        """This request's loader of one provider."""
+        loader = self._loaders.get(provider.name)
+        if loader is None:
+            loader = self._loaders[provider.name] = RunLoader(self.service, provider, self.freshness)
+        return loader
+
+    def close(self) -> None:
+        """Stop whatever is still being fetched for this request."""
+        for loader in self._loaders.values():
+            loader.cancel()

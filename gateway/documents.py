@@ -1,0 +1,103 @@
+"""Parsed, validated and planned documents, kept by their text: validating costs more than answering."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.rules import overlapping_fields_can_be_merged
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from .execution import Runner
+from .plan import Plan
+from .reuse import depends_on_runs_alone
+
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+"""What Strawberry validates by."""
+MAX_TOKENS = 15_000
+MAX_KEPT_LENGTH = 64 * 1024
+"""Longer documents are not kept: they are rare, and would push out many others."""
+
+# Comparing fields of the same name takes quadratic time, and graphql-core's own bound lets 20 kB keep the server busy
+# for seconds. A quarter second still compares 200 such fields of one selection set, far more than queries have.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document, ready to run."""
+
+    definition: OperationDefinitionNode
+    plan: Plan
+    runner: Runner
+    depends_on_runs_alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that is ready to run, or why it is not."""
+
+    node: DocumentNode | None
+    errors: Sequence[GraphQLError]
+    operations: Mapping[str | None, Operation]
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The operation with this name, or the only one where no name is given."""
+        if not name:
+            return next(iter(self.operations.values())) if len(self.operations) == 1 else None
+        return self.operations.get(name)
+
+
+class Documents:
+    """Documents for one schema; the `kept` ones used last stay ready."""
+
+    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True, kept: int = 1000) -> None:
+        self._schema = schema
+        self._introspection = introspection
+        self._rules: tuple[type[ASTValidationRule], ...] = RULES
+        if not introspection:
+            self._rules += (NoSchemaIntrospectionCustomRule,)
+        self._kept: LRUCache[str, Document] = LRUCache(kept)
+
+    def get(self, text: str) -> Document:
+        """The document of this text. Its errors, if any, are all that it has."""
+        document = self._kept.get(text)
+        if document is None:
+            try:
+                document = self._prepare(text)
+            except RecursionError:
+                document = Document(None, [GraphQLError("The document is nested too deeply.")], {})
+            if len(text) <= MAX_KEPT_LENGTH:
+                self._kept[text] = document
+        return document
+
+    def _prepare(self, text: str) -> Document:
+        try:
+            node = parse(text, max_tokens=MAX_TOKENS)
+        except GraphQLError as error:
+            return Document(None, [error], {})
+        errors = validate(self._schema, node, self._rules, hide_suggestions=not self._introspection)
+        if errors:
+            return Document(node, errors, {})
+        operations = {
+            definition.name.value if definition.name else None: Operation(
+                definition,
+                Plan(self._schema, node, definition),
+                Runner(self._schema, node, definition, hide_suggestions=not self._introspection),
+                depends_on_runs_alone(node, definition),
+            )
+            for definition in node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
+        return Document(node, (), operations)

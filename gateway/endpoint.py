@@ -1,0 +1,240 @@
+"""GraphQL over HTTP: one request in, one answer out.
+
+Follows the GraphQL-over-HTTP draft. A client that accepts `application/graphql-response+json` gets 4xx for a request
+that could not be executed; one that accepts `application/json` gets 200, as older clients expect.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import time
+from typing import Any, cast
+
+import orjson
+from graphql import GraphQLError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from adapters.errors import ErrorCode
+
+from . import accept, encoding
+from .caching.answers import Answers, KeptAnswer, Question
+from .caching.entry import Clock
+from .conditional import cache_headers, is_known
+from .context import Context, new_request_id
+from .errors import MASKED, log_unexpected, present
+from .schema import GatewaySchema
+
+METHODS = "GET, HEAD, POST"
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+
+
+class HttpError(Exception):
+    """A request that is not GraphQL over HTTP, with the status that says so."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
+        self.code = ErrorCode.INTERNAL if status >= 500 else ErrorCode.INVALID_INPUT
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """The parameters of a GraphQL-over-HTTP request."""
+
+    query: str
+    operation_name: str | None
+    variables: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets. `max_age`: for how many seconds it holds; None where nobody may keep it."""
+
+    status: int
+    body: bytes
+    max_age: float | None = None
+
+
+def anybody(_request: Request) -> str:
+    """Whom a request comes from, as far as what they may see depends on it: everybody sees the same."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An ASGI application for one path. `page` renders GraphiQL for a browser; None where it is switched off.
+
+    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none.
+    """
+
+    schema: GatewaySchema
+    new_context: Callable[[str], Context]
+    max_body_bytes: int
+    page: Callable[[Request], Response] | None
+    answers: Answers | None = None
+    clock: Clock = time
+    identify: Callable[[Request], str] = anybody
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def respond(self, request: Request) -> Response:
+        """The answer, whatever the request is."""
+        if self.page is not None and wants_page(request):
+            return self.page(request)
+        sent_id = request.headers.get("x-request-id", "")
+        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
+        media_type = accept.answer_type(_accept(request))
+        headers: Mapping[str, str] = {}
+        try:
+            if media_type is None:
+                raise HttpError(406, f"the answer can be {accept.GRAPHQL_RESPONSE} or {accept.JSON}")
+            answer = await self._answer(request, request_id, media_type)
+        except HttpError as error:
+            headers = error.headers
+            extensions = {"code": error.code.value, "retryable": False, "requestId": request_id}
+            body = encoding.dumps({"errors": [{"message": str(error), "extensions": extensions}]})
+            answer = Answer(error.status, body)
+        headers = {
+            **headers,
+            **cache_headers(request, answer.body, answer.max_age),
+            "x-request-id": request_id,
+            "vary": "Accept, Authorization",
+            "x-content-type-options": "nosniff",
+        }
+        if is_known(request, headers):
+            return Response(None, 304, headers)
+        return Response(answer.body, answer.status, headers, f"{media_type or accept.JSON}; charset=utf-8")
+
+    async def _answer(self, request: Request, request_id: str, media_type: str) -> Answer:
+        asked = await read_request(request, self.max_body_bytes)
+        question = None
+        if self.answers is not None:
+            who = self.identify(request)
+            question = Question.of(who, media_type, asked.query, asked.operation_name, asked.variables)
+            if question is not None and (kept := self.answers.get(question)) is not None:
+                return Answer(200, kept.body, kept.expires_at - self.clock())
+        context = self.new_context(request_id)
+        result = await self._execute(asked, request, context)
+        errors = present(result.errors, request_id) if result.errors else []
+        if result.data is None and errors and "path" not in errors[0]:
+            return Answer(
+                400 if media_type == accept.GRAPHQL_RESPONSE else 200, _encoded({"errors": errors}, request_id)
+            )
+        freshness = context.freshness
+        extensions = freshness.extensions()
+        document = {"data": result.data, "errors": errors, "extensions": extensions}
+        body = _encoded({key: value for key, value in document.items() if value or key == "data"}, request_id)
+        if errors or extensions or freshness.until is None or not context.depends_on_runs_alone:
+            return Answer(200, body)
+        if not freshness.is_settled:
+            return Answer(200, body, 0)
+        if question is not None and self.answers is not None:
+            self.answers.put(question, KeptAnswer(body, freshness.until))
+        return Answer(200, body, freshness.until - self.clock())
+
+    async def _execute(self, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:
+        # The answer says which runs are stale.
+        context.freshness.allows_stale = True
+        allowed = {OperationType.QUERY, OperationType.MUTATION} if request.method == "POST" else {OperationType.QUERY}
+        try:
+            return await self.schema.execute(
+                asked.query,
+                variable_values=asked.variables,
+                context_value=context,
+                operation_name=asked.operation_name,
+                allowed_operation_types=allowed,
+            )
+        except CannotGetOperationTypeError:
+            return ExecutionResult(None, [GraphQLError("operationName must name one of the document's operations.")])
+        except InvalidOperationTypeError:
+            raise HttpError(405, f"this operation can't be sent with {request.method}", {"allow": "POST"}) from None
+        except Exception as error:
+            log_unexpected(error, context.request_id, "the operation")
+            raise HttpError(500, MASKED) from None
+        finally:
+            context.close()
+
+
+def _encoded(answer: Mapping[str, Any], request_id: str) -> bytes:
+    try:
+        return encoding.dumps(answer)
+    except (RecursionError, TypeError, ValueError) as error:
+        # A provider's document may be nested just deeply enough to be read and not written.
+        log_unexpected(error, request_id, "the answer")
+        raise HttpError(500, MASKED) from None
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks for a page to look at, rather than for the answer to a query."""
+    is_read = request.method in ("GET", "HEAD") and "query" not in request.query_params
+    return is_read and accept.prefers_page(_accept(request))
+
+
+async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:
+    """The GraphQL parameters of an HTTP request; HttpError where it is none."""
+    if request.method in ("GET", "HEAD"):
+        parameters: dict[str, Any] = dict(request.query_params)
+        for name in ("variables", "extensions"):
+            if text := parameters.pop(name, ""):
+                parameters[name] = _json(text.encode(), f"the {name} parameter")
+    elif request.method == "POST":
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != accept.JSON:
+            raise HttpError(415, f"the content type must be {accept.JSON}")
+        body = _json(await _body(request, max_body_bytes), "the body")
+        if not isinstance(body, dict):
+            raise HttpError(400, "the body must be an object; batches are not accepted")
+        parameters = cast("dict[str, Any]", body)
+    else:
+        raise HttpError(405, f"the method must be one of {METHODS}", {"allow": METHODS})
+    return _parameters(parameters)
+
+
+def _parameters(parameters: dict[str, Any]) -> GraphQLRequest:
+    query, operation_name = parameters.get("query"), parameters.get("operationName")
+    variables, extensions = parameters.get("variables"), parameters.get("extensions")
+    if not isinstance(query, str) or not query:
+        raise HttpError(400, "the query is missing" if query is None else "the query must be a text that is not empty")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise HttpError(400, "operationName must be a text")
+    for name, value in (("variables", variables), ("extensions", extensions)):
+        if value is not None and not isinstance(value, dict):
+            raise HttpError(400, f"{name} must be an object")
+    return GraphQLRequest(query, operation_name or None, cast("dict[str, Any] | None", variables))
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise HttpError(413, f"the body may hold {max_bytes} bytes at most", {"connection": "close"})
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise HttpError(413, f"the body may hold {max_bytes} bytes at most", {"connection": "close"})
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise HttpError(400, "the body ended early") from None
+    return b"".join(chunks)
+
+
+def _json(text: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise HttpError(400, f"{what} is not valid JSON") from None
+
+
+def _accept(request: Request) -> str:
+    """What the client accepts; the header may come in several lines."""
+    return ",".join(request.headers.getlist("accept"))

@@ -1,0 +1,160 @@
+"""`GET /export/runs.csv` and its like: a file that is sent while the runs are fetched.
+
+The next runs are fetched when the client has taken what it was sent, so that a slow client holds up nothing but itself.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from adapters.errors import ErrorCode
+from adapters.model import Part, RunRecord
+from gateway import encoding
+from gateway.context import Context, new_request_id
+from gateway.endpoint import REQUEST_ID
+from gateway.errors import MASKED, RequestError, log_unexpected
+from gateway.feed import plan
+from gateway.providers import Provider
+from gateway.rows import with_parts
+from gateway.streams import RunStream
+
+from . import parameters, parquet
+from .columns import Column, Columns, parts_of
+from .formats import Csv, Ending, Ndjson, Writer
+
+EXPORT_PATH = "/export/runs.{suffix}"
+METHODS = "GET, HEAD"
+WRITERS: Mapping[str, type[Writer]] = {writer.suffix: writer for writer in (Csv, Ndjson, parquet.Parquet)}
+
+
+class Refusal(Exception):
+    """An export that can't start, with the HTTP status that says so."""
+
+    def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.INVALID_INPUT) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ExportEndpoint:
+    """An ASGI application for `EXPORT_PATH`. What goes wrong before the first byte is answered as GraphQL errors are.
+
+    What goes wrong later is in the last line of the file, or in the metadata of a Parquet file.
+    """
+
+    columns: Columns
+    new_context: Callable[[str], Context]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def respond(self, request: Request) -> Response:
+        """The answer, whatever the request is."""
+        sent_id = request.headers.get("x-request-id", "")
+        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
+        headers = {
+            "x-request-id": request_id,
+            "cache-control": "no-store",
+            "vary": "Authorization",
+            "x-content-type-options": "nosniff",
+        }
+        try:
+            export = await self._export(request, request_id)
+        except Refusal as refusal:
+            extensions = {"code": refusal.code.value, "retryable": False, "requestId": request_id}
+            body = encoding.dumps({"errors": [{"message": str(refusal), "extensions": extensions}]})
+            allow = {"allow": METHODS} if refusal.status == 405 else {}
+            return Response(body, refusal.status, {**headers, **allow}, "application/json")
+        headers["content-disposition"] = f'attachment; filename="runs.{export.writer.suffix}"'
+        # Proxies that gather answers before they pass them on would undo the streaming.
+        headers["x-accel-buffering"] = "no"
+        if request.method == "HEAD":
+            export.context.close()
+            return Response(None, 200, headers, export.writer.media_type)
+        return _Streamed(export.pieces(), 200, headers, export.writer.media_type)
+
+    async def _export(self, request: Request, request_id: str) -> "_Export":
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(405, f"the method must be one of {METHODS}")
+        suffix = str(request.path_params["suffix"])
+        writer = WRITERS.get(suffix)
+        if writer is None:
+            raise Refusal(404, f"there is no runs.{suffix[:16]}; there are {', '.join(f'runs.{s}' for s in WRITERS)}")
+        if writer is parquet.Parquet and not parquet.is_installed():
+            message = "Parquet needs the package pyarrow where the gateway runs: pip install 'rungraph[parquet]'"
+            raise Refusal(501, message, ErrorCode.UNSUPPORTED)
+        context = self.new_context(request_id)
+        try:
+            asked = parameters.read(request.query_params.multi_items())
+            columns = self.columns.chosen(asked.columns)
+            listing = plan(asked.wanted, context.providers)
+        except RequestError as error:
+            raise Refusal(400, str(error), error.code) from None
+        if writer is parquet.Parquet:
+            await asyncio.to_thread(parquet.load)
+        stream = RunStream(listing, context.service, context.feed_settings, asked.max_runs)
+        return _Export(context, stream, columns, writer(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """One export under way."""
+
+    context: Context
+    stream: RunStream
+    columns: Sequence[Column]
+    writer: Writer
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """The file. It always has an ending, whatever happens to the runs."""
+        rows = failed = 0
+        error: str | None = None
+        try:
+            yield self.writer.start()
+            try:
+                async with aclosing(self.stream.batches()) as batches:
+                    async for batch in batches:
+                        runs = await with_parts(batch, self.context, self._parts)
+                        piece = self.writer.rows([self._row(run) for run in runs])
+                        rows += len(runs)
+                        failed += sum(self._has_failed(run) for run in runs)
+                        if piece:
+                            yield piece
+            except Exception as unexpected:
+                log_unexpected(unexpected, self.context.request_id, "the export")
+                error = f"{MASKED} {self.context.request_id}"
+            yield self.writer.end(Ending(rows, failed, self.stream.reports(), error))
+        finally:
+            self.context.close()
+
+    def _type_name(self, run: RunRecord) -> str:
+        return self.context.type_names[type(run)]
+
+    def _parts(self, provider: Provider) -> frozenset[Part]:
+        return parts_of(self.columns, self.context.type_names[provider.adapter.record_type])
+
+    def _row(self, run: RunRecord) -> list[object]:
+        type_name = self._type_name(run)
+        return [column.cell(run, type_name) for column in self.columns]
+
+    def _has_failed(self, run: RunRecord) -> bool:
+        return not parts_of(self.columns, self._type_name(run)).isdisjoint(run.part_errors)
+
+
+class _Streamed(StreamingResponse):
+    """Ends what it streams, also where the client goes away in the middle."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes], status: int, headers: Mapping[str, str], media: str) -> None:
+        super().__init__(pieces, status, headers, media)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._pieces):
+            await super().__call__(scope, receive, send)

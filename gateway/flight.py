@@ -1,0 +1,108 @@
+"""Single flight: identical work in progress is done once and shared."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+P = TypeVar("P", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(slots=True, eq=False)
+class _Flight(Generic[K, P, V]):
+    """Work for one key or several. `brings` has the parts of each."""
+
+    brings: Mapping[K, frozenset[P]]
+    task: asyncio.Task[Mapping[K, V]]
+    waiting: int = 0
+
+    def serves(self, key: K, parts: frozenset[P]) -> bool:
+        # One that nobody waits for any more is being cancelled.
+        return self.brings[key] >= parts and self.waiting > 0 and not self.task.done()
+
+
+class Flights(Generic[K, P, V]):
+    """Work in progress by key. A call that wants no more of a key than is in progress waits for that.
+
+    A caller that leaves does not disturb the others; when the last one leaves the work is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._flights: dict[K, list[_Flight[K, P, V]]] = {}
+
+    def __len__(self) -> int:
+        return len({id(flight) for flights in self._flights.values() for flight in flights})
+
+    def carries(self, key: K, parts: frozenset[P]) -> bool:
+        """Whether there is work in progress that brings at least these parts of a key."""
+        return self._find(key, parts) is not None
+
+    async def fly(
+        self,
+        wants: Mapping[K, frozenset[P]],
+        work: Callable[[Mapping[K, frozenset[P]]], Awaitable[Mapping[K, V]]],
+    ) -> dict[K, V | Exception]:
+        """The result for each key: of work in progress, or of `work`, which is given the keys that nobody works on.
+
+        Where the work as a whole fails its error is the result of each of its keys.
+        """
+        boarded: dict[K, _Flight[K, P, V]] = {}
+        left: dict[K, frozenset[P]] = {}
+        for key, parts in wants.items():
+            flight = self._find(key, parts)
+            if flight is None:
+                left[key] = parts
+            else:
+                boarded[key] = flight
+        if left:
+            boarded |= dict.fromkeys(left, self._start(left, work))
+        flights = set(boarded.values())
+        for flight in flights:
+            flight.waiting += 1
+        try:
+            await asyncio.wait([flight.task for flight in flights])
+        finally:
+            for flight in flights:
+                flight.waiting -= 1
+                if flight.waiting == 0 and not flight.task.done():
+                    flight.task.cancel()
+        return {key: _result(boarded[key], key) for key in wants}
+
+    def _find(self, key: K, parts: frozenset[P]) -> _Flight[K, P, V] | None:
+        return next((flight for flight in self._flights.get(key, ()) if flight.serves(key, parts)), None)
+
+    def _start(
+        self,
+        wants: Mapping[K, frozenset[P]],
+        work: Callable[[Mapping[K, frozenset[P]]], Awaitable[Mapping[K, V]]],
+    ) -> _Flight[K, P, V]:
+        flight = _Flight[K, P, V](wants, asyncio.ensure_future(_run(work, wants)))
+        for key in wants:
+            self._flights.setdefault(key, []).append(flight)
+        flight.task.add_done_callback(lambda _: self._land(flight))
+        return flight
+
+    def _land(self, flight: _Flight[K, P, V]) -> None:
+        for key in flight.brings:
+            flights = self._flights[key]
+            flights.remove(flight)
+            if not flights:
+                del self._flights[key]
+        if not flight.task.cancelled():
+            # Mark as retrieved: every waiter may have left.
+            flight.task.exception()
+
+
+def _result(flight: _Flight[K, P, V], key: K) -> V | Exception:
+    try:
+        return flight.task.result()[key]
+    except Exception as error:
+        return error
+
+
+async def _run(
+    work: Callable[[Mapping[K, frozenset[P]]], Awaitable[Mapping[K, V]]], wants: Mapping[K, frozenset[P]]
+) -> Mapping[K, V]:
+    return await work(wants)

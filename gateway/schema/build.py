@@ -1,0 +1,99 @@
+"""Puts the schema together, and runs operations against it."""
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from inspect import isawaitable
+from typing import Any
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from adapters.model import RunRecord
+from gateway.documents import Documents
+from gateway.execution import resolve_directly
+
+from . import runs
+from .query import Query
+from .run import OtherRun, Run
+from .scalars import SCALARS
+
+
+@cache
+def run_types() -> Mapping[type[RunRecord], type[Run]]:
+    """The GraphQL type of each adapter's records: every module in `runs` declares one."""
+    types: dict[type[RunRecord], type[Run]] = {RunRecord: OtherRun}
+    for module in pkgutil.iter_modules(runs.__path__):
+        declared = import_module(f"{runs.__name__}.{module.name}")
+        types[declared.RECORD_TYPE] = declared.RUN_TYPE
+    return types
+
+
+class RunTypeNames(dict[type[RunRecord], str]):
+    """Names of GraphQL types by record class; a class of an adapter from outside is an `OtherRun`."""
+
+    def __missing__(self, record_type: type[RunRecord]) -> str:
+        name = next((self[base] for base in record_type.__mro__[1:] if base in self), OtherRun.__name__)
+        self[record_type] = name
+        return name
+
+
+def run_type_names() -> RunTypeNames:
+    return RunTypeNames({record: run_type.__name__ for record, run_type in run_types().items()})
+
+
+class GatewaySchema(strawberry.Schema):
+    """Strawberry's schema, run through `Documents`: a document is parsed, validated and planned once."""
+
+    @property
+    def graphql_schema(self) -> GraphQLSchema:
+        """The same as graphql-core knows it."""
+        return self._schema
+
+    def use(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        document = self._documents.get(query or "")
+        if document.errors or document.node is None:
+            return ExecutionResult(data=None, errors=list(document.errors))
+        operation = document.operation(operation_name)
+        if operation is None:
+            raise CannotGetOperationTypeError(operation_name)
+        kind = OperationType(operation.definition.operation.value)
+        if allowed_operation_types is not None and kind not in allowed_operation_types:
+            raise InvalidOperationTypeError(kind)
+        if context_value is not None:
+            context_value.plan = operation.plan
+            context_value.depends_on_runs_alone = operation.depends_on_runs_alone
+        result = operation.runner.run(variable_values, context_value, root_value)
+        if isawaitable(result):
+            result = await result
+        return ExecutionResult(data=result.data, errors=result.errors)
+
+
+def build(*, introspection: bool = True) -> GatewaySchema:
+    """The schema. Without introspection, error messages do not suggest field names either."""
+    schema = GatewaySchema(
+        query=Query,
+        types=list(run_types().values()),
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
+    )
+    # Names of root fields that are asked for most, and need nothing of Strawberry's.
+    resolve_directly(schema.graphql_schema.type_map[Query.__name__], ("node", "nodes", "run"))
+    schema.use(Documents(schema.graphql_schema, introspection=introspection))
+    return schema

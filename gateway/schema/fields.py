@@ -1,0 +1,36 @@
+"""How the fields of the schema are declared.
+
+A sync resolver without arguments, below the root, has to be a pure function of its source and `info.context`: code
+generated for an operation (`gateway.execution`) calls it, and graphql-core may call it once more.
+"""
+
+from typing import Any
+
+import strawberry
+
+from adapters.model import Part, RunRecord
+from gateway.plan import PART_KEY
+
+
+def described(description: str, *, needs: Part | None = None) -> Any:
+    """A field that reads the attribute of the same name.
+
+    `needs` is a part that brings the attribute along, where a run can be known without it, as from a list.
+    """
+    return strawberry.field(description=description, metadata={} if needs is None else {PART_KEY: needs})
+
+
+def part(which: Part, description: str, attribute: str | None = None) -> Any:
+    """A field that reads a part of a run, or raises what kept the part from being fetched.
+
+    The plan of an operation finds these fields by their metadata.
+    """
+    name = attribute or which.value.lower()
+
+    def resolve(root: strawberry.Parent[RunRecord]) -> Any:
+        error = root.part_errors.get(which)
+        if error is not None:
+            raise error
+        return getattr(root, name)
+
+    return strawberry.field(resolver=resolve, description=description, metadata={PART_KEY: which})

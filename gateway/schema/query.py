@@ -1,0 +1,92 @@
+"""The root of all queries."""
+
+import asyncio
+from typing import Annotated, Any
+
+import strawberry
+
+from adapters.model import RunRecord
+from gateway.errors import RequestError
+
+from .feed import AfterArgument, FilterArgument, FirstArgument, RunConnection, list_runs
+from .provider import Provider
+from .run import Info, Node, Run, RunId
+from .usage import BucketArgument, GroupByArgument, MaxRunsArgument, TimeZoneArgument, UsageReport, report
+
+
+def _load(info: Info, run_id: str) -> asyncio.Future[RunRecord | None]:
+    """A run to come. It is asked for at once, so that an operation's fields and ids are asked for together."""
+    context = info.context
+    try:
+        provider, native_id = context.locate(run_id)
+    except RequestError as error:
+        failed: asyncio.Future[RunRecord | None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(error)
+        return failed
+    parts = context.parts(str(info.path.key), provider, info.variable_values)
+    return context.loader(provider).load(native_id, parts)
+
+
+async def run(info: Info, id: RunId) -> Any:  # noqa: A002 - the argument's name is the schema's
+    return await _load(info, id)
+
+
+async def nodes(
+    info: Info,
+    ids: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of runs; the answer keeps their order.")],
+) -> Any:
+    if len(ids) > info.context.max_ids:
+        raise RequestError(f"at most {info.context.max_ids} ids may be asked for at once, not {len(ids)}")
+    # An exception as the value of an item nulls that item only.
+    return await asyncio.gather(*(_load(info, id_) for id_ in ids), return_exceptions=True)
+
+
+async def runs(
+    info: Info,
+    filter: FilterArgument = strawberry.UNSET,  # noqa: A002 - the argument's name is the schema's
+    first: FirstArgument = 20,
+    after: AfterArgument = strawberry.UNSET,
+) -> Any:
+    return await list_runs(info, filter or None, first, after or None)
+
+
+async def usage(
+    info: Info,
+    filter: FilterArgument = strawberry.UNSET,  # noqa: A002 - the argument's name is the schema's
+    group_by: GroupByArgument = strawberry.UNSET,
+    bucket: BucketArgument = strawberry.UNSET,
+    time_zone: TimeZoneArgument = "UTC",
+    max_runs: MaxRunsArgument = 1000,
+) -> Any:
+    return await report(info, filter or None, group_by or None, bucket or None, time_zone, max_runs)
+
+
+def providers(info: Info) -> Any:
+    return list(info.context.providers)
+
+
+@strawberry.type(description="The root of all queries.")
+class Query:
+    node: Node | None = strawberry.field(
+        resolver=run, description="Anything by its id; null without an error where there is no such thing."
+    )
+    nodes: list[Node | None] = strawberry.field(
+        resolver=nodes,
+        description="Several things by their ids. An id that is unknown, malformed or can't be reached nulls its item.",
+    )
+    run: Run | None = strawberry.field(
+        resolver=run,
+        description="A run by its id. Null without an error: there is no such run. Null with one: could not look.",
+    )
+    runs: RunConnection = strawberry.field(
+        resolver=runs,
+        description="Runs of all providers that can list them, newest first. What a provider can't do, or did not do"
+        " this time, is in sources; it costs the runs of that provider only.",
+    )
+    usage: UsageReport = strawberry.field(
+        resolver=usage,
+        description="What runs consumed: sums over all providers that can list runs. With no figure selected but runs,"
+        " runsUnfinished and durationMs, it costs the lists only; else providers whose lists lack usage are asked for"
+        " it, run by run where they have no other way.",
+    )
+    providers: list[Provider] = strawberry.field(resolver=providers, description="All configured providers.")

@@ -1,0 +1,250 @@
+"""Loads runs: cache, then single flight, then the adapter, in the fewest upstream calls."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from adapters.contract import Page, RunQuery
+from adapters.errors import (
+    AdapterError,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+    Unsupported,
+    UpstreamInternal,
+)
+from adapters.model import Part, RunRecord
+
+from .cache import Looked, RunCache
+from .caching.entry import Entry
+from .caching.shared import Wants
+from .flight import Flights
+from .freshness import Freshness, StaleRun
+from .providers import Provider
+
+Outcome = RunRecord | Exception
+"""A run, or why there is none: an AdapterError, or whatever else an adapter raised by mistake."""
+
+Look = Callable[[Wants], Awaitable[Mapping[str, Looked]]]
+"""Looks up runs at a provider; has an outcome for each, and never raises."""
+
+PASSING = (Unavailable, TimedOut, RateLimited, UpstreamInternal)
+"""Errors that say nothing about the run, and pass: what was known of it may stand in."""
+
+NOTHING: frozenset[Part] = frozenset()
+
+T = TypeVar("T")
+
+
+class RunService:
+    """Runs of all providers, shared by all requests."""
+
+    def __init__(self, cache: RunCache, *, concurrency: int = 16) -> None:
+        """`concurrency`: how many runs of one provider one request fetches side by side."""
+        self._cache = cache
+        self._concurrency = concurrency
+        self._flights: Flights[tuple[str, str], Part, Entry | Exception] = Flights()
+
+    async def load(self, provider: Provider, wants: Wants, freshness: Freshness | None = None) -> dict[str, Outcome]:
+        """The outcome for each id, under the id as asked; the ids need not be canonical.
+
+        A record holds every supported part that was wanted, or the error of that part. `freshness` is told what was
+        used; where it allows so, a run that has ended and can't be looked up now is given as it was known.
+        """
+        outcomes: dict[str, Outcome] = {}
+        native_ids: dict[str, str] = {}
+        merged: dict[str, frozenset[Part]] = {}
+        supported = {parts: provider.supported(parts) for parts in set(wants.values())}
+        for asked, parts in wants.items():
+            try:
+                native_id = native_ids[asked] = provider.adapter.canonical_id(asked)
+            except Exception as error:
+                outcomes[asked] = error
+                continue
+            merged[native_id] = merged.get(native_id, NOTHING) | supported[parts]
+        found = await self._load(provider, merged, freshness or Freshness())
+        return outcomes | {asked: found[native_id] for asked, native_id in native_ids.items()}
+
+    async def list_runs(self, provider: Provider, query: RunQuery, *, within: float) -> Page:
+        """One page of a provider's list; TimedOut after `within` seconds.
+
+        Its rows are not cached: they know less than a run that is looked up, and must not stand in for one.
+        """
+        lists = provider.lists
+        if lists is None:
+            raise Unsupported(provider=provider.name)
+
+        async def call() -> Page:
+            try:
+                async with asyncio.timeout(within):
+                    return await lists.list_runs(query)
+            except TimeoutError:
+                raise TimedOut(provider=provider.name) from None
+
+        return await self._watched(provider, call)
+
+    async def _load(self, provider: Provider, wants: Wants, freshness: Freshness) -> dict[str, Outcome]:
+        entries = await self._cache.find(provider.source, wants)
+        now = self._cache.clock()
+        outcomes: dict[str, Outcome] = {}
+        missing: dict[str, frozenset[Part]] = {}
+        known: dict[str, Entry] = {}
+        for native_id, parts in wants.items():
+            entry = entries.get(native_id)
+            fresh = None if entry is None else entry.fresh(now)
+            if fresh is not None and fresh.holds(parts):
+                outcomes[native_id] = fresh.outcome
+                freshness.use(fresh, parts)
+                continue
+            missing[native_id] = parts
+            if fresh is not None and fresh.is_terminal:
+                # Of a run that has ended only what is not known yet is asked for.
+                known[native_id] = fresh
+                missing[native_id] = fresh.missing(parts)
+        self._cache.counts.run_hits += len(outcomes)
+        self._cache.counts.run_misses += len(missing)
+        if not missing:
+            return outcomes
+        for native_id, result in (await self._fetch(provider, missing, known)).items():
+            if isinstance(result, Entry):
+                outcomes[native_id] = result.outcome
+                freshness.use(result, wants[native_id])
+            else:
+                freshness.is_settled = False
+                spare = known.get(native_id) or (entries[native_id].spare(now) if native_id in entries else None)
+                outcomes[native_id] = self._stand_in(spare, result, wants[native_id], freshness)
+        return outcomes
+
+    def _stand_in(self, spare: Entry | None, error: Exception, parts: frozenset[Part], freshness: Freshness) -> Outcome:
+        """What there is in the place of a run that could not be looked up; the error where there is nothing."""
+        if spare is None or not isinstance(error, PASSING) or not isinstance(record := spare.outcome, RunRecord):
+            return error
+        now = self._cache.clock()
+        if now >= spare.fresh_until(parts):
+            if not freshness.allows_stale:
+                return error
+            self._cache.counts.run_stale += 1
+            freshness.use_stale(StaleRun(record.id, int((now - spare.stored_at) * 1000), error.code))
+        missing = spare.missing(parts)
+        return replace(record, part_errors=dict.fromkeys(missing, error)) if missing else record
+
+    async def _fetch(
+        self, provider: Provider, missing: Wants, known: Mapping[str, Entry]
+    ) -> dict[str, Entry | Exception]:
+        calls = list(self._calls(provider, missing))
+        if len(calls) == 1:
+            return await self._fly(provider, *calls[0], known)
+        slots = asyncio.Semaphore(self._concurrency)
+
+        async def call(wants: Wants, look: Look) -> dict[str, Entry | Exception]:
+            async with slots:
+                return await self._fly(provider, wants, look, known)
+
+        results: dict[str, Entry | Exception] = {}
+        for result in await asyncio.gather(*(call(wants, look) for wants, look in calls)):
+            results |= result
+        return results
+
+    def _calls(self, provider: Provider, missing: Wants) -> Iterator[tuple[Wants, Look]]:
+        """What to look up together, and how, in the fewest calls."""
+
+        async def alone(wants: Wants) -> Mapping[str, Looked]:
+            return {native_id: await self._look(provider, native_id, parts) for native_id, parts in wants.items()}
+
+        async def together(wants: Wants) -> Mapping[str, Looked]:
+            return await self._look_many(provider, wants)
+
+        batches = provider.batches
+        rest: dict[str, frozenset[Part]] = {}
+        groups: tuple[dict[str, frozenset[Part]], dict[str, frozenset[Part]]] = ({}, {})
+        for native_id, parts in missing.items():
+            if batches is None or not parts <= batches.batch_parts:
+                rest[native_id] = parts
+            else:
+                # What is being looked up already takes no place in a batch.
+                groups[self._flights.carries((provider.source, native_id), parts)][native_id] = parts
+        for group in groups:
+            ids, size = list(group), 1 if batches is None else batches.max_batch
+            for start in range(0, len(ids), size):
+                chunk = {native_id: group[native_id] for native_id in ids[start : start + size]}
+                yield chunk, together if len(group) > 1 else alone
+        for native_id, parts in rest.items():
+            yield {native_id: parts}, alone
+
+    async def _fly(
+        self, provider: Provider, wants: Wants, look: Look, known: Mapping[str, Entry]
+    ) -> dict[str, Entry | Exception]:
+        """Look up what nobody is looking up already, and wait for all of it."""
+        source = provider.source
+
+        async def work(
+            aboard: Mapping[tuple[str, str], frozenset[Part]],
+        ) -> Mapping[tuple[str, str], Entry | Exception]:
+            mine = {native_id: parts for (_, native_id), parts in aboard.items()}
+            results = await self._in_turn(source, mine, look, known)
+            return {(source, native_id): result for native_id, result in results.items()}
+
+        landed = await self._flights.fly({(source, native_id): parts for native_id, parts in wants.items()}, work)
+        now = self._cache.clock()
+        # Work that was joined may have started from an entry with fewer parts.
+        return {
+            native_id: result.joined(known[native_id], now)
+            if isinstance(result, Entry) and native_id in known
+            else result
+            for (_, native_id), result in landed.items()
+        }
+
+    async def _in_turn(
+        self, source: str, wants: Wants, look: Look, known: Mapping[str, Entry]
+    ) -> dict[str, Entry | Exception]:
+        """Look up what no other replica is looking up, and then what is left."""
+        turn = await self._cache.take_turn(source, wants)
+        results: dict[str, Entry | Exception] = dict(turn.found)
+        is_kept = False
+        try:
+            looked: Mapping[str, Looked] = await look(turn.ours) if turn.ours else {}
+            results |= await self._cache.keep(source, looked, known, turn)
+            is_kept = True
+        finally:
+            if not is_kept:
+                self._cache.give_up(turn)
+        if turn.theirs:
+            results |= await self._cache.wait(source, turn.theirs)
+            left = {native_id: parts for native_id, parts in turn.theirs.items() if native_id not in results}
+            if left:
+                results |= await self._cache.keep(source, await look(left), known)
+        return results
+
+    async def _look(self, provider: Provider, native_id: str, parts: frozenset[Part]) -> Looked:
+        try:
+            return await self._watched(provider, lambda: provider.adapter.fetch(native_id, parts))
+        except Exception as error:
+            # An adapter's own mistake, too, is about this run only.
+            return error
+
+    async def _look_many(self, provider: Provider, wants: Wants) -> Mapping[str, Looked]:
+        batches = provider.batches
+        if batches is None:
+            raise TypeError(f"{provider.name} has no batch call")
+        parts = frozenset[Part]().union(*wants.values())
+        try:
+            results = await self._watched(provider, lambda: batches.fetch_many(list(wants), parts))
+        except Exception as error:
+            return dict.fromkeys(wants, error)
+        return {native_id: results.get(native_id) or NotFound(provider=provider.name) for native_id in wants}
+
+    async def _watched(self, provider: Provider, call: Callable[[], Awaitable[T]]) -> T:
+        """The call, with its outcome noted in the provider's health."""
+        try:
+            result = await call()
+        except (NotFound, InvalidInput):
+            provider.health.succeeded()
+            raise
+        except AdapterError as error:
+            provider.health.failed(error)
+            raise
+        provider.health.succeeded()
+        return result

@@ -1,0 +1,152 @@
+"""Every example of the analysts' page runs, in the order of the page, against the demo."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.app import create_app
+from gateway.demo.server import LoopbackServers
+from gateway.demo.world import DemoWorld
+from gateway.settings import parse
+from tests.demo.conftest import SettableClock
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "analysts.md"
+DEMO = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of the page, and the line it starts at."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks() -> Iterator[Block]:
+    page = PAGE.read_text(encoding="utf-8")
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        yield Block(match[1], match[2], page[: match.start()].count("\n") + 1)
+
+
+BLOCKS = list(blocks())
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[str]:
+    """Root URL of a gateway over the demo's providers."""
+    with DemoWorld(clock=SettableClock()) as world:
+        app = create_app(parse(world.configuration()))
+        with LoopbackServers({"gateway": app}) as servers:
+            yield servers.urls["gateway"]
+
+
+@pytest.fixture(scope="module")
+def folder(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the page's commands download."""
+    found = tmp_path_factory.mktemp("analysts")
+    addresses = [
+        (name, address)
+        for block in BLOCKS
+        for name, address in re.findall(r'^curl -sSf -o (\S+) "(\S+)"$', block.text, re.MULTILINE)
+    ]
+    assert [name for name, _ in addresses] == ["runs.csv", "runs.ndjson", "runs.parquet"]
+    for name, address in addresses:
+        answer = httpx.get(address.replace(DEMO, demo), timeout=60, trust_env=False)
+        assert answer.status_code == 200
+        (found / name).write_bytes(answer.content)
+    return found
+
+
+def of(language: str) -> list[Any]:
+    return [pytest.param(block.text, id=f"line {block.line}") for block in BLOCKS if block.language == language]
+
+
+def test_every_block_is_tried() -> None:
+    assert {block.language for block in BLOCKS} == {"graphql", "json", "sh", "sql", "python"}
+    assert all(of(language) for language in ("graphql", "json", "sh", "sql", "python"))
+
+
+@pytest.mark.parametrize("text", of("graphql"))
+def test_graphql(text: str, demo: str) -> None:
+    body = {"query": text, "variables": {"from": "2026-05-01T00:00:00Z", "to": None}}
+    answer = httpx.post(f"{demo}/graphql", json=body, timeout=60, trust_env=False).json()
+    assert "errors" not in answer
+    assert answer["data"]["usage"]["rows"]
+
+
+@pytest.mark.parametrize("text", of("json"))
+def test_grafana(text: str, demo: str) -> None:
+    answer = httpx.post(f"{demo}/graphql", json=json.loads(text), timeout=60, trust_env=False).json()
+    assert "errors" not in answer
+    rows = answer["data"]["usage"]["rows"]
+    assert rows
+    # A table: nothing nested.
+    assert not any(isinstance(value, dict | list) for row in rows for value in row.values())
+
+
+@pytest.mark.parametrize("text", of("sh"))
+def test_shell(text: str, demo: str, folder: Path) -> None:
+    shell, curl = shutil.which("sh"), shutil.which("curl")
+    if shell is None or curl is None:
+        pytest.skip("there is no shell with curl here")
+    environment = {**os.environ, "no_proxy": "*"}
+    subprocess.run([shell, "-e", "-c", text.replace(DEMO, demo)], cwd=folder, env=environment, check=True)
+
+
+@pytest.mark.parametrize("text", of("sql"))
+def test_duckdb(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    monkeypatch.chdir(folder)
+    for statement in filter(str.strip, text.split(";")):
+        rows = duckdb.sql(statement).fetchall()
+        assert rows
+        if "complete" in statement:
+            assert str(rows[0][0]).lower() == "true"
+
+
+@pytest.mark.parametrize("text", of("python"))
+def test_pandas(text: str, demo: str, folder: Path) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    environment = {**os.environ, "no_proxy": "*"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text.replace(DEMO, demo)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_an_export_opens_alike_everywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.chdir(folder)
+    figures = 'count(*), sum("usage.totalTokens"), count("error.message"), epoch_ms(max("createdAt"))'
+    found = [
+        duckdb.sql(f"SELECT {figures} FROM {source}").fetchall()
+        for source in (
+            "read_csv('runs.csv', comment = '#')",
+            "(SELECT * FROM read_ndjson('runs.ndjson') WHERE _end IS NULL)",
+            "'runs.parquet'",
+        )
+    ]
+    assert found[0] == found[1] == found[2]
+    runs = pandas.read_csv("runs.csv", comment="#", dtype_backend="numpy_nullable")
+    tokens = runs["usage.totalTokens"]
+    assert (len(runs), int(tokens.sum()), int(runs["error.message"].count())) == found[0][0][:3]
+    assert str(tokens.dtype) == "Int64"

@@ -1,0 +1,74 @@
+"""A gateway in this process, to ask one question after another."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, ClassVar, Self
+
+import httpx
+from starlette.applications import Starlette
+
+from gateway.app import GRAPHQL_PATH
+
+NO_CACHE: Mapping[str, float] = {"terminal_ttl": 0, "live_ttl": 0, "waiting_ttl": 0, "not_found_ttl": 0}
+"""The section `cache` of a configuration that keeps nothing."""
+
+
+class Gateway:
+    """A context manager: a gateway that keeps its cache, connections and sessions from one question to the next.
+
+    Its event loop runs only while it is asked. `said` has what all gateways of the test run answered, headers included.
+    """
+
+    said: ClassVar[list[str]] = []
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test")
+        self._runner = asyncio.Runner(debug=False)
+        self._stack = AsyncExitStack()
+
+    def __enter__(self) -> Self:
+        self._runner.run(self._stack.enter_async_context(self._app.router.lifespan_context(self._app)))
+        self._runner.run(self._stack.enter_async_context(self._client))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+    def ask(
+        self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """The answer to one operation."""
+        return self._runner.run(self._post(query, variables, headers))
+
+    def get(self, path: str) -> httpx.Response:
+        """The answer to a plain GET, such as one for an export."""
+        return self._runner.run(self._client.get(path))
+
+    def ask_together(self, *questions: tuple[str, Mapping[str, Any]]) -> Sequence[httpx.Response]:
+        """The answers to operations, each with its variables, that are sent at the same time."""
+
+        async def ask() -> list[httpx.Response]:
+            return await asyncio.gather(*(self._post(query, variables) for query, variables in questions))
+
+        return self._runner.run(ask())
+
+    def data(self, query: str, **variables: Any) -> Any:
+        """The data of an answer, which may not have errors."""
+        body = self.ask(query, variables).json()
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+    def errors(self, query: str, **variables: Any) -> list[dict[str, Any]]:
+        """The errors of an answer, which has at least one."""
+        return self.ask(query, variables).json()["errors"]
+
+    async def _post(
+        self, query: str, variables: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        body = {"query": query, "variables": variables or {}}
+        response = await self._client.post(GRAPHQL_PATH, json=body, headers=headers)
+        self.said.append(f"{response.headers}\n{response.text}")
+        return response

@@ -1,0 +1,69 @@
+"""rungraph.example.toml: it works, it names every key, and the defaults it shows are the defaults."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from adapters import registry
+from adapters.settings import ProviderSettings
+from gateway.settings import Settings, load, parse
+
+FILE = Path(__file__).parents[2] / "rungraph.example.toml"
+SECRETS = ("EIGENPAL_API_KEY", "REFACTOR_API_KEY", "MIDDESK_API_KEY", "RIGHTBRAIN_API_KEY", "BRIDGETOWN_TOKEN")
+SECTIONS = {name: field for name, field in Settings.model_fields.items() if name != "providers"}
+KEY = re.compile(r"^(?:# )?([a-z_]+) = ", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SECRETS, "RIGHTBRAIN_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "s3cret")
+
+
+def section(name: str) -> str:
+    """The text of a section, up to the next header."""
+    _, _, text = FILE.read_text(encoding="utf-8").partition(f"\n[{name}]\n")
+    return re.split(r"^(?:# )?\[", text, flags=re.MULTILINE)[0]
+
+
+def with_defaults(name: str) -> str:
+    """A section with its commented keys as if they were set."""
+    return f"[{name}]\n" + re.sub(r"^# (?=[a-z_]+ = )", "", section(name), flags=re.MULTILINE)
+
+
+def test_it_can_be_used_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    settings = load(FILE)
+
+    assert list(settings.providers) == ["eigenpal", "refactor", "middesk", "rightbrain", "bridgetown"]
+    assert {provider.adapter for provider in settings.providers.values()} == set(registry.BUILT_IN)
+    assert settings.model_dump(exclude={"providers"}) == {
+        name: SECTIONS[name].default.model_dump() for name in SECTIONS
+    }
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_it_shows_every_key_of_a_section_with_its_default(name: str) -> None:
+    shown = tomllib.loads(with_defaults(name))[name]
+    defaults = SECTIONS[name].default.model_dump()
+
+    assert set(shown) == set(defaults)
+    assert {key: shown[key] for key in shown if defaults[key] is not None} == {
+        key: default for key, default in defaults.items() if default is not None
+    }
+
+
+@pytest.mark.parametrize("adapter", registry.BUILT_IN)
+def test_every_key_of_an_adapter_is_there_with_its_default(adapter: str) -> None:
+    fields = registry.load(adapter).settings_type.model_fields
+    own = set(fields) if adapter == "eigenpal" else set(fields) - (set(ProviderSettings.model_fields) - {"base_url"})
+
+    assert own <= set(KEY.findall(section(f"providers.{adapter}")))
+    shown = tomllib.loads(with_defaults(f"providers.{adapter}"))["providers"][adapter]
+    if adapter == "rightbrain":
+        del shown["token"]
+    read = parse({"providers": {adapter: shown}}).providers[adapter]
+    for key in own - {"projects"}:
+        assert fields[key].is_required() or fields[key].default in (None, getattr(read, key)), key
