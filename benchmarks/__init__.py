@@ -1,0 +1,1 @@
+"""How fast the gateway is, next to a bare proxy with the same client: `python -m benchmarks`."""
