@@ -18,10 +18,10 @@ from gateway import encoding
 from gateway.context import Context, new_request_id
 from gateway.endpoint import REQUEST_ID
 from gateway.errors import MASKED, RequestError, log_unexpected
-from gateway.feed import plan
+from gateway.listing.feed import plan
+from gateway.listing.rows import with_parts
+from gateway.listing.streams import RunStream
 from gateway.providers import Provider
-from gateway.rows import with_parts
-from gateway.streams import RunStream
 
 from . import parameters, parquet
 from .columns import Column, Columns, parts_of

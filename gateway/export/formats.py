@@ -12,8 +12,8 @@ from urllib.parse import quote
 import orjson
 
 from gateway import encoding
+from gateway.listing.sources import SourceReport, SourceState
 from gateway.schema.scalars import serialize_datetime, serialize_decimal
-from gateway.sources import SourceReport, SourceState
 
 from .columns import Column, Type
 

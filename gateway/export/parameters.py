@@ -10,7 +10,7 @@ from typing import TypeVar
 from adapters.model import RunKind
 from adapters.status import RunStatus
 from gateway.errors import RequestError
-from gateway.filters import RunFilter
+from gateway.listing.filters import RunFilter
 from gateway.schema.scalars import parse_datetime
 
 from .columns import DEFAULT

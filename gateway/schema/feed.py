@@ -1,4 +1,4 @@
-"""`runs`: lists over all providers. The source of a connection is a page of `gateway.feed` with completed rows."""
+"""`runs`: lists over all providers. A connection reads a page of `gateway.listing.feed` with completed rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import strawberry
 from adapters.errors import ErrorCode
 from adapters.model import RunKind, RunRecord
 from adapters.status import RunStatus
-from gateway import feed, filters
 from gateway.errors import RequestError
-from gateway.feed import FeedPage, FeedRow
-from gateway.rows import complete
-from gateway.sources import SourceReport as SourceReportRecord
-from gateway.sources import SourceState
+from gateway.listing import feed, filters
+from gateway.listing.feed import FeedPage, FeedRow
+from gateway.listing.rows import complete
+from gateway.listing.sources import SourceReport as SourceReportRecord
+from gateway.listing.sources import SourceState
 
 from .enums import describe
 from .fields import described

@@ -1,4 +1,4 @@
-"""`usage`: sums over the runs of all providers. The source of a report is a `gateway.usage.UsageReport`."""
+"""`usage`: sums over the runs of all providers. The source of a report is a `gateway.reporting.usage.UsageReport`."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -7,10 +7,11 @@ import strawberry
 
 from adapters.model import Part, RunKind, TokenAccounting
 from adapters.status import RunStatus
-from gateway import filters, usage
-from gateway.aggregation import Grouping, UsageDimension
-from gateway.aggregation import UsageRow as UsageRowRecord
-from gateway.buckets import TimeBucket, time_zone
+from gateway.listing import filters
+from gateway.reporting import usage
+from gateway.reporting.aggregation import Grouping, UsageDimension
+from gateway.reporting.aggregation import UsageRow as UsageRowRecord
+from gateway.reporting.buckets import TimeBucket, time_zone
 
 from .enums import describe
 from .feed import RunFilter, SourceReport

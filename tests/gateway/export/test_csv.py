@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adapters.errors import ErrorCode
 from gateway.export.columns import Column, Type
 from gateway.export.formats import Csv, Ending, csv_cell
-from gateway.sources import SourceError, SourceReport, SourceState
+from gateway.listing.sources import SourceError, SourceReport, SourceState
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 ODD = st.text(st.sampled_from("=+-@\t\r\n'\"#,; aä\u2028\0\uff1d"), max_size=8)

@@ -16,7 +16,7 @@ from adapters.model import Part, RunRecord
 from adapters.status import RunStatus
 from gateway.demo.world import DemoWorld
 from gateway.export import parquet
-from gateway.streams import BATCH
+from gateway.listing.streams import BATCH
 from tests.gateway.asking import Gateway
 from tests.gateway.calls import all_calls
 from tests.gateway.fake import FakeAdapter, record

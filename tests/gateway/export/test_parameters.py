@@ -11,7 +11,7 @@ from gateway.errors import RequestError
 from gateway.export import parameters
 from gateway.export.columns import DEFAULT
 from gateway.export.parameters import ExportRequest
-from gateway.filters import RunFilter
+from gateway.listing.filters import RunFilter
 
 
 def read(query: str) -> ExportRequest:

@@ -9,11 +9,11 @@ from typing import Literal
 from adapters.contract import Filter, ListsRuns, Page, RunQuery
 from adapters.errors import AdapterError, Unavailable
 from adapters.model import RunRecord
-from gateway import feed
 from gateway.cache import RunCache
-from gateway.cursors import Position
-from gateway.feed import Feed, FeedPage, Listing
-from gateway.filters import RunFilter
+from gateway.listing import feed
+from gateway.listing.cursors import Position
+from gateway.listing.feed import Feed, FeedPage, Listing
+from gateway.listing.filters import RunFilter
 from gateway.providers import Provider, Providers
 from gateway.service import RunService
 from gateway.settings import CacheSettings, FeedSettings

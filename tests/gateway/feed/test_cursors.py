@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cursors import MAX_LENGTH, START, VERSION, End, Position, ReadState, RowKey, RunKey, decode, encode
 from gateway.errors import RequestError
+from gateway.listing.cursors import MAX_LENGTH, START, VERSION, End, Position, ReadState, RowKey, RunKey, decode, encode
 
 STATES = (
     START,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.model import RunRecord
 from adapters.status import RunStatus
-from gateway.filters import RunFilter
+from gateway.listing.filters import RunFilter
 from gateway.settings import FeedSettings
 from tests.support import run
 

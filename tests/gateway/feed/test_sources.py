@@ -10,9 +10,9 @@ from adapters.errors import ErrorCode
 from adapters.model import RunKind
 from adapters.status import RunStatus
 from gateway.errors import RequestError
-from gateway.filters import RunFilter
+from gateway.listing.filters import RunFilter
+from gateway.listing.sources import MAX_EMPTY_PAGES, SourceReport, SourceState
 from gateway.settings import FeedSettings
-from gateway.sources import MAX_EMPTY_PAGES, SourceReport, SourceState
 from tests.gateway.fake import FakeAdapter
 from tests.support import run
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from adapters.errors import Unavailable
 from adapters.model import Actor, ModelUsage, Part, RunRecord, RunTarget, RunWarning, TokenAccounting, WarningCode
 from adapters.status import RunStatus
-from gateway import aggregation
-from gateway.aggregation import COUNTS, Aggregation, Grouping, UsageDimension, UsageRow
-from gateway.buckets import TimeBucket
 from gateway.errors import RequestError
+from gateway.reporting import aggregation
+from gateway.reporting.aggregation import COUNTS, Aggregation, Grouping, UsageDimension, UsageRow
+from gateway.reporting.buckets import TimeBucket
 from tests.gateway.fake import record
 
 from .strategies import runs, usage

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.buckets import TimeBucket, bucket_start, time_zone
 from gateway.errors import RequestError
+from gateway.reporting.buckets import TimeBucket, bucket_start, time_zone
 
 HOUR, DAY, WEEK, MONTH = TimeBucket
 ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Havana")

@@ -15,18 +15,18 @@ from adapters.contract import Page, RunQuery
 from adapters.errors import NotFound, RateLimited, Unavailable
 from adapters.model import Part, RunRecord
 from adapters.status import RunStatus
-from gateway import usage as reports
-from gateway.aggregation import Aggregation, Grouping, UsageDimension
 from gateway.cache import RunCache
 from gateway.context import Context
 from gateway.errors import RequestError
-from gateway.filters import RunFilter
+from gateway.listing.filters import RunFilter
+from gateway.listing.sources import SourceState
 from gateway.providers import Provider, Providers
+from gateway.reporting import usage as reports
+from gateway.reporting.aggregation import Aggregation, Grouping, UsageDimension
+from gateway.reporting.usage import UsageReport
 from gateway.schema import run_type_names
 from gateway.service import RunService
 from gateway.settings import CacheSettings, FeedSettings
-from gateway.sources import SourceState
-from gateway.usage import UsageReport
 from tests.gateway.asking import Gateway
 from tests.gateway.fake import FakeAdapter, app_over, record
 from tests.gateway.feed.simulated import EPOCH, ListedAdapter, Step, run_at
@@ -292,7 +292,7 @@ def test_bounds_are_kept(max_runs: int) -> None:
 
 
 def test_too_many_rows_are_the_clients_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.aggregation.MAX_ROWS", 1)
+    monkeypatch.setattr("gateway.reporting.aggregation.MAX_ROWS", 1)
     with Gateway(app_over(carrying(2, "one"), carrying(2, "two"))) as gateway:
         (error,) = gateway.errors("{ usage(groupBy: PROVIDER) { rows { runs } } }")
     assert error["extensions"]["code"] == "INVALID_INPUT"

@@ -3,10 +3,10 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from adapters.model import RunRecord
+from gateway.service import RunService
+from gateway.settings import FeedSettings
 
 from .feed import Feed, Listing
-from .service import RunService
-from .settings import FeedSettings
 from .sources import SourceReport
 
 BATCH = 100

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from adapters.model import Actor, Credits, Money, Part, RunKind, RunRecord, TokenAccounting, Usage
 from adapters.status import RunStatus
+from gateway.errors import RequestError
 
 from .buckets import TimeBucket, bucket_start
-from .errors import RequestError
 from .shares import Share, shares
 
 MAX_ROWS = 100_000

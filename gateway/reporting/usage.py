@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from adapters.errors import ErrorCode
 from adapters.model import Part, RunRecord
+from gateway.context import Context
+from gateway.errors import RequestError
+from gateway.listing.feed import Listing, plan
+from gateway.listing.filters import RunFilter
+from gateway.listing.rows import with_parts
+from gateway.listing.sources import Source, SourceError, SourceReport, SourceState
+from gateway.listing.streams import RunStream
 
 from .aggregation import Aggregation, Grouping, UsageDimension, UsageRow
-from .context import Context
-from .errors import RequestError
-from .feed import Listing, plan
-from .filters import RunFilter
-from .rows import with_parts
-from .sources import Source, SourceError, SourceReport, SourceState
-from .streams import RunStream
 
 MAX_RUNS = 10_000
 

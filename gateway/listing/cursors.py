@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from .errors import RequestError
+from gateway.errors import RequestError
 
 VERSION = 1
 MAX_LENGTH = 64 * 1024

@@ -14,13 +14,13 @@ import msgspec
 
 from adapters.contract import ListsRuns, Page
 from adapters.errors import AdapterError, BadResponse, ErrorCode
+from gateway.providers import Provider
+from gateway.service import RunService
+from gateway.settings import FeedSettings
 
 from .cursors import UNDATED, End, ReadState, RunKey
 from .filters import Division
-from .providers import Provider
 from .segments import Entry, Rules, unread
-from .service import RunService
-from .settings import FeedSettings
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ import orjson
 from adapters.contract import Filter, ListsRuns, RunQuery
 from adapters.model import RunKind, RunRecord
 from adapters.status import RunStatus
-
-from .errors import RequestError
+from gateway.errors import RequestError
 
 MAX_TEXT = 512
 

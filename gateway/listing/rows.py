@@ -7,9 +7,8 @@ from typing import Any
 
 from adapters.errors import NotFound
 from adapters.model import PART_FIELDS, Part, RunRecord
-
-from .context import Context
-from .providers import Provider
+from gateway.context import Context
+from gateway.providers import Provider
 
 _PART_FIELDS = frozenset(name for names in PART_FIELDS.values() for name in names) | {"parts", "part_errors"}
 

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.model import RunRecord
+from gateway.errors import RequestError
+from gateway.providers import Provider, Providers
+from gateway.service import RunService
+from gateway.settings import FeedSettings
 
 from .cursors import START, VERSION, Position, RunKey, decode, encode
-from .errors import RequestError
 from .filters import RunFilter, divide
-from .providers import Provider, Providers
 from .segments import Entry
-from .service import RunService
-from .settings import FeedSettings
 from .sources import Source, SourceReader, SourceReport, SourceState
 
 

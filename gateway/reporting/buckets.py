@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from .errors import RequestError
+from gateway.errors import RequestError
 
 
 class TimeBucket(Enum):

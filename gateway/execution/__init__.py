@@ -1,0 +1,6 @@
+"""Runs operations: graphql-core's executor, with plain data completed by functions generated once per operation."""
+
+from .operation import Runner
+from .roots import resolve_directly
+
+__all__ = ["Runner", "resolve_directly"]

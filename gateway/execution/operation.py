@@ -1,0 +1,61 @@
+"""One operation of a document, ready to run any number of times."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import graphql
+from graphql import DocumentNode, ExecutionResult, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
+from graphql.execution.collect_fields import FragmentDetails
+
+from .completers import Completers
+from .executor import GatewayExecutor
+from .variables import Variables
+
+_resolve_field: Callable[..., Any] = cast(Any, graphql).default_field_resolver
+_resolve_type: Callable[..., Any] = cast(Any, graphql).default_type_resolver
+
+
+class Runner:
+    """Runs an operation of a document that is valid against the schema, as `graphql.execute` would."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        *,
+        hide_suggestions: bool = False,
+    ) -> None:
+        self._schema = schema
+        self._hide_suggestions = hide_suggestions
+        self._operation = operation
+        self._definitions = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self._fragments = {name: FragmentDetails(node) for name, node in self._definitions.items()}
+        self._variables = Variables(schema, operation, hide_suggestions)
+        self._completers = Completers(schema, operation, self._fragments)
+
+    def run(
+        self, variables: Mapping[str, Any] | None, context: Any, root_value: Any = None
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """The result, now or later. Variables that don't fit, and all that fails below, are errors in it."""
+        values = self._variables.coerce(variables or {})
+        if isinstance(values, list):
+            return ExecutionResult(None, values)
+        executor = GatewayExecutor(
+            self._schema,
+            self._definitions,
+            self._fragments,
+            root_value,
+            context,
+            self._operation,
+            values,
+            _resolve_field,
+            _resolve_type,
+            _resolve_field,
+            hide_suggestions=self._hide_suggestions,
+            completers=self._completers,
+        )
+        result: Any = executor.execute_operation()
+        return result

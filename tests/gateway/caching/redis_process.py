@@ -1,0 +1,118 @@
+"""A Redis server for a test, and a way to it that can hang."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+PASSWORD = "redis-pass-9d1c"
+
+
+def require_redis() -> None:
+    """Skip where there is no Redis server to start; not in CI."""
+    if shutil.which("redis-server") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("redis-server is not installed")
+        pytest.skip("needs redis-server")
+
+
+class RedisProcess:
+    """Redis on a loopback port of its own, which it has again after a restart. Keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = _free_port()
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/3"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = {"port": str(self.port), "bind": "127.0.0.1", "requirepass": PASSWORD, "save": "", "appendonly": "no"}
+        command = ["redis-server", *(word for name, value in options.items() for word in (f"--{name}", value))]
+        self._process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
+        for _ in range(500):
+            try:
+                self.client().ping()
+            except redis.ConnectionError:
+                time.sleep(0.01)
+            else:
+                return
+        raise AssertionError("Redis does not start")
+
+    def stop(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def client(self) -> Any:
+        return redis.Redis.from_url(self.url)  # pyright: ignore[reportUnknownMemberType]
+
+    def contents(self) -> dict[str, bytes]:
+        """Everything that is stored."""
+        client = self.client()
+        try:
+            return {key.decode(): client.get(key) for key in client.scan_iter()}
+        finally:
+            client.close()
+
+
+class Way:
+    """A TCP way to a server. While `hangs` is set nothing that arrives goes on."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self.hangs = False
+        self.connections = 0
+        self._target = port
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        for source, sink in ((reader, back), (there, writer)):
+            self._tasks.add(asyncio.ensure_future(self._pass_on(source, sink)))
+
+    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                if self.hangs:
+                    continue
+                sink.write(data)
+                await sink.drain()
+        except ConnectionError:
+            pass
+        finally:
+            sink.close()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def way_to(port: int) -> AsyncGenerator[Way]:
+    way = Way(port)
+    server = await asyncio.start_server(way.accept, "127.0.0.1", 0)
+    way.port = server.sockets[0].getsockname()[1]
+    try:
+        yield way
+    finally:
+        server.close()
+        await way.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
