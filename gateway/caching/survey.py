@@ -1,17 +1,13 @@
 """How much memory the values of a record take, and which texts in them hold a URL."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
-from datetime import datetime
-from decimal import Decimal
-from functools import cache
 from itertools import chain
 from operator import attrgetter
 from sys import getsizeof
-from typing import Any, cast
+from typing import Any
 
-_SEQUENCES = (list, tuple, frozenset)
-_SIMPLE = {type(None), bool, int, float, str, Decimal, datetime, dict, *_SEQUENCES}
+Inner = Callable[[Any], Iterable[Any]]
 
 
 def survey(values: Iterable[object]) -> tuple[int, list[str]]:
@@ -26,23 +22,30 @@ def survey(values: Iterable[object]) -> tuple[int, list[str]]:
     while level:
         size += sum(map(getsizeof, level))
         texts += [value for value in level if type(value) is str and "://" in value]
-        objects: list[dict[Any, Any]] = [value for value in level if type(value) is dict]
-        size += sum(map(getsizeof, chain.from_iterable(objects)))
-        below: list[Iterable[Any]] = [value.values() for value in objects]
-        below += [value for value in level if type(value) in _SEQUENCES]
-        below += [_values(value) for value in level if type(value) not in _SIMPLE and is_dataclass(value)]
+        below = [inner(value) for value in level if (inner := _INNER[type(value)]) is not None]
         level = list(chain.from_iterable(below))
     return size, texts
 
 
-def _values(value: Any) -> Sequence[Any]:
-    return _reader(cast("type[Any]", type(value)))(value)
+def _keys_and_values(value: dict[Any, Any]) -> Iterable[Any]:
+    return chain(value, value.values())
 
 
-@cache
-def _reader(kind: type[Any]) -> Callable[[Any], Sequence[Any]]:
-    """Reads all fields of a dataclass at once."""
-    names = [f.name for f in fields(kind)]
-    if len(names) < 2:
-        return lambda value: [getattr(value, name) for name in names]
-    return attrgetter(*names)
+class _Inner(dict[type, Inner | None]):
+    """How to get at what is inside a value, by its type; None where nothing is."""
+
+    def __missing__(self, kind: type) -> Inner | None:
+        inner: Inner | None = None
+        if issubclass(kind, list | tuple | frozenset):
+            inner = iter
+        elif issubclass(kind, dict):
+            inner = _keys_and_values
+        elif is_dataclass(kind) and fields(kind):
+            names = [f.name for f in fields(kind)]
+            # Given one name, it would give the bare value.
+            inner = attrgetter(*names, names[0])
+        self[kind] = inner
+        return inner
+
+
+_INNER = _Inner()
