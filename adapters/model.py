@@ -4,6 +4,7 @@ Unknown is None, a reported 0 is 0. Times are aware UTC. Durations are milliseco
 JSON values (`Json`) are what the provider sent and are never changed by anybody.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -258,9 +259,13 @@ class RunEvent:
     attributes: Json = None
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")
+
+
 def run_id(provider: str, native_id: str) -> str:
     """The id a run has at the gateway: "<provider name>:<native id>", percent-encoded where needed."""
-    return f"{provider}:{quote(native_id, safe='/-._~')}"
+    # Most ids need no encoding, and `quote` costs more than to see that.
+    return f"{provider}:{native_id if _PLAIN.fullmatch(native_id) else quote(native_id, safe='/-._~')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

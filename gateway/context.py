@@ -38,6 +38,7 @@ class Context:
     freshness: Freshness = field(default_factory=Freshness)
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
     _loaders: dict[str, RunLoader] = field(default_factory=dict[str, RunLoader])
+    _parts: dict[tuple[str, str], frozenset[Part]] = field(default_factory=dict[tuple[str, str], frozenset[Part]])
 
     def locate(self, run_id: str) -> tuple[Provider, str]:
         """The provider and native id that a run id names; RequestError where it names none."""
@@ -55,7 +56,12 @@ class Context:
         """The parts that the operation selects of this provider's runs below a root field."""
         if self.plan is None:
             return NOTHING
-        return self.plan.parts(response_key, self.type_names[provider.adapter.record_type], variables)
+        key = (response_key, provider.name)
+        parts = self._parts.get(key)
+        if parts is None:
+            type_name = self.type_names[provider.adapter.record_type]
+            parts = self._parts[key] = self.plan.parts(response_key, type_name, variables)
+        return parts
 
     def sums(self, response_key: str, variables: Mapping[str, Any]) -> frozenset[Part]:
         """The parts of runs that the sums which the operation selects below a root field are made of."""

@@ -31,19 +31,24 @@ def _keys_and_values(value: dict[Any, Any]) -> Iterable[Any]:
     return chain(value, value.values())
 
 
-class _Inner(dict[type, Inner | None]):
+def _fields_of(kind: type[Any]) -> Inner | None:
+    names = [f.name for f in fields(kind)]
+    if len(names) == 1:
+        return lambda value: [getattr(value, names[0])]
+    return attrgetter(*names) if names else None
+
+
+class _Inner(dict[type[Any], Inner | None]):
     """How to get at what is inside a value, by its type; None where nothing is."""
 
-    def __missing__(self, kind: type) -> Inner | None:
+    def __missing__(self, kind: type[Any]) -> Inner | None:
         inner: Inner | None = None
         if issubclass(kind, list | tuple | frozenset):
             inner = iter
         elif issubclass(kind, dict):
             inner = _keys_and_values
-        elif is_dataclass(kind) and fields(kind):
-            names = [f.name for f in fields(kind)]
-            # Given one name, it would give the bare value.
-            inner = attrgetter(*names, names[0])
+        elif is_dataclass(kind):
+            inner = _fields_of(kind)
         self[kind] = inner
         return inner
 

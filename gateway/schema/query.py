@@ -1,6 +1,6 @@
 """The root of all queries."""
 
-import asyncio
+from collections.abc import Awaitable
 from typing import Annotated, Any
 
 import strawberry
@@ -14,15 +14,10 @@ from .run import Info, Node, Run, RunId
 from .usage import BucketArgument, GroupByArgument, MaxRunsArgument, TimeZoneArgument, UsageReport, report
 
 
-def _load(info: Info, run_id: str) -> asyncio.Future[RunRecord | None]:
+def _load(info: Info, run_id: str) -> Awaitable[RunRecord | None]:
     """A run to come. It is asked for at once, so that an operation's fields and ids are asked for together."""
     context = info.context
-    try:
-        provider, native_id = context.locate(run_id)
-    except RequestError as error:
-        failed: asyncio.Future[RunRecord | None] = asyncio.get_running_loop().create_future()
-        failed.set_exception(error)
-        return failed
+    provider, native_id = context.locate(run_id)
     parts = context.parts(str(info.path.key), provider, info.variable_values)
     return context.loader(provider).load(native_id, parts)
 
@@ -37,8 +32,21 @@ async def nodes(
 ) -> Any:
     if len(ids) > info.context.max_ids:
         raise RequestError(f"at most {info.context.max_ids} ids may be asked for at once, not {len(ids)}")
+    loading: list[Awaitable[RunRecord | None] | RequestError] = []
+    for run_id in ids:
+        try:
+            loading.append(_load(info, run_id))
+        except RequestError as error:
+            loading.append(error)
     # An exception as the value of an item nulls that item only.
-    return await asyncio.gather(*(_load(info, id_) for id_ in ids), return_exceptions=True)
+    return [one if isinstance(one, RequestError) else await _outcome(one) for one in loading]
+
+
+async def _outcome(loading: Awaitable[RunRecord | None]) -> RunRecord | Exception | None:
+    try:
+        return await loading
+    except Exception as error:
+        return error
 
 
 async def runs(

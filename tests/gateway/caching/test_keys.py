@@ -45,7 +45,11 @@ def test_the_same_has_the_same_name_in_every_process() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_any_other_setting_makes_another_name(change: dict[str, Any]) -> None:
-    assert source(TokenSettings.model_validate(BASE)) != source(TokenSettings.model_validate({**BASE, **change}))
+    one, two = TokenSettings.model_validate(BASE), TokenSettings.model_validate({**BASE, **change})
+    assert source(one) != source(two)
+    # Whoever asks: the same caller's credential at another place is another one.
+    caller = KEYS.fingerprint("caller")
+    assert (KEYS.source("p", one, caller) == KEYS.source("p", two, caller)) is ("token" in change)
 
 
 def test_a_secret_deep_inside_counts() -> None:

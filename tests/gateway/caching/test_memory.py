@@ -152,7 +152,7 @@ class TestSizes:
     def test_find_every_text_with_a_url(self) -> None:
         document = json.loads('{"a": ["http://1", {"b": {"c": "x http://2"}}], "d": "no", "http://key": 1}')
         _, texts = survey([document, "http://3", None, 5])
-        assert sorted(texts) == ["http://1", "http://3", "x http://2"]
+        assert sorted(texts) == ["http://1", "http://3", "http://key", "x http://2"]
 
     def test_take_documents_of_any_depth(self) -> None:
         deep: list[Any] = []

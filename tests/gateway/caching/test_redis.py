@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
 from gateway.settings import Settings
 from tests.demo.conftest import SettableClock
@@ -147,6 +148,25 @@ class TestAtTheSameTime:
 
         run(body())
         assert all_calls(world)["refactor"] == sorted([f"/run/{native_id}", "/run/other"])
+
+    def test_a_caller_that_leaves_holds_nobody_up(self, world: DemoWorld, redis_server: RedisProcess) -> None:
+        native_id = ended_run(world, "refactor")
+
+        def locks() -> list[str]:
+            return [key for key in redis_server.contents() if ":lock:" in key]
+
+        async def body() -> None:
+            async with replicas(*sharing(world, redis_server)) as (one, other):
+                world.refactor.faults.add(Fault(latency_ms=2_000, times=1))
+                asking = asyncio.ensure_future(one.send(on_run("status"), id=f"refactor:{native_id}"))
+                while not locks():
+                    await asyncio.sleep(0.01)
+                asking.cancel()
+                while locks():
+                    await asyncio.sleep(0.01)
+                assert (await other.data(on_run("nativeId"), id=f"refactor:{native_id}"))["run"]
+
+        run(body())
 
     def test_locks_are_let_go(self, world: DemoWorld, redis_server: RedisProcess) -> None:
         async def body() -> None:
