@@ -1,5 +1,6 @@
 """Runs the gateway's HTTP server in the main thread until it is told to stop."""
 
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -38,6 +39,17 @@ def url_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def settle_memory() -> None:
+    """Take what is loaded by now out of garbage collection, and collect less often.
+
+    The schema and the modules stay for good. Without this, walking them again and again takes a tenth of the time of
+    small answers, and pauses of tens of milliseconds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 def uvicorn_options() -> dict[str, Any]:
     """What every server process is started with."""
     return {
@@ -51,6 +63,7 @@ def uvicorn_options() -> dict[str, Any]:
 
 def serve(app: ASGIApp, sock: socket.socket, started: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; requests in flight are finished first. `started` gets the root URL."""
+    settle_memory()
     config = uvicorn.Config(app, **uvicorn_options())
     server = _Announcing(config, lambda: started(url_of(sock)))
     # uvicorn raises the signal again once it has shut down. By default SIGTERM would then end the process on the spot.

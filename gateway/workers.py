@@ -10,7 +10,7 @@ from uvicorn.supervisors import Multiprocess
 
 from . import settings
 from .app import create_app
-from .serving import uvicorn_options
+from .serving import settle_memory, uvicorn_options
 
 CONFIG_VARIABLE = "RUNGRAPH_CONFIG"
 
@@ -24,4 +24,6 @@ def serve(config: Path, sock: socket.socket, workers: int) -> None:
 
 def worker_app() -> ASGIApp:
     """The application of one worker: the configuration was checked by the parent."""
-    return create_app(settings.load(Path(os.environ[CONFIG_VARIABLE])))
+    app = create_app(settings.load(Path(os.environ[CONFIG_VARIABLE])))
+    settle_memory()
+    return app
