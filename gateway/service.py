@@ -1,7 +1,7 @@
 """Loads runs: cache, then single flight, then the adapter, in the fewest upstream calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -158,19 +158,24 @@ class RunService:
             return await self._look_many(provider, wants)
 
         batches = provider.batches
+        size = 1 if batches is None else batches.max_batch
         rest: dict[str, frozenset[Part]] = {}
-        groups: tuple[dict[str, frozenset[Part]], dict[str, frozenset[Part]]] = ({}, {})
+        flying: dict[str, frozenset[Part]] = {}
+        batch: dict[str, frozenset[Part]] = {}
         for native_id, parts in missing.items():
             if batches is None or not parts <= batches.batch_parts:
                 rest[native_id] = parts
-            else:
+            elif self._flights.carries((provider.source, native_id), parts):
                 # What is being looked up already takes no place in a batch.
-                groups[self._flights.carries((provider.source, native_id), parts)][native_id] = parts
-        for group in groups:
-            ids, size = list(group), 1 if batches is None else batches.max_batch
-            for start in range(0, len(ids), size):
-                chunk = {native_id: group[native_id] for native_id in ids[start : start + size]}
-                yield chunk, together if len(group) > 1 else alone
+                flying[native_id] = parts
+            else:
+                batch[native_id] = parts
+        for ids in _chunks(flying, size):
+            yield {native_id: flying[native_id] for native_id in ids}, together
+        for ids in _chunks(batch, size):
+            # One call brings the same parts of all.
+            parts = NOTHING.union(*(batch[native_id] for native_id in ids))
+            yield dict.fromkeys(ids, parts), together if len(batch) > 1 else alone
         for native_id, parts in rest.items():
             yield {native_id: parts}, alone
 
@@ -248,3 +253,8 @@ class RunService:
             raise
         provider.health.succeeded()
         return result
+
+
+def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    every = list(ids)
+    return (every[start : start + size] for start in range(0, len(every), size))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FIRST_POLL, LONGEST_POLL = 0.005, 0.05
 """Seconds between two looks at what another replica is fetching."""
 
+MAX_VALUE_BYTES = 512 * 1024
+"""Larger runs stay in each process: moving them takes so long that the server would seem to be down."""
+
 Wants = Mapping[str, frozenset[Part]]
 """Native id -> the parts wanted of it."""
 
@@ -80,7 +83,7 @@ class SharedRuns:
         for native_id, entry in entries.items():
             place = _place(source, native_id)
             data = self._codec.encode(place, entry)
-            if data is not None:
+            if data is not None and len(data) <= MAX_VALUE_BYTES:
                 values.append((place, data, entry.life.usable_until - now))
         await self._server.write(values, lock)
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import pytest
 import redis
 
 PASSWORD = "redis-pass-9d1c"
+PATIENT: Mapping[str, Any] = {"url_timeout_ms": 10_000, "lock_ttl": 30}
+"""No outcome depends on how fast the machine is."""
 
 
 def require_redis() -> None:

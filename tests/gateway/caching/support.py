@@ -12,6 +12,8 @@ from gateway.app import GRAPHQL_PATH, create_app
 from gateway.demo.world import DemoWorld
 from gateway.settings import Settings, parse
 
+from .redis_process import PATIENT, RedisProcess
+
 EPOCH = 1_780_315_200.0
 """2026-06-01T12:00:00Z, in seconds."""
 
@@ -72,6 +74,12 @@ def configured(world: DemoWorld, *, only: Sequence[str] = (), **cache: Any) -> S
     if only:
         document["providers"] = {name: document["providers"][name] for name in only}
     return parse({**document, "cache": cache})
+
+
+def sharing(world: DemoWorld, redis: RedisProcess, **cache: Any) -> tuple[Settings, Settings]:
+    """Two gateways with the same configuration."""
+    settings = configured(world, url=redis.url, **{**PATIENT, **cache})
+    return settings, settings
 
 
 async def together(*coroutines: Awaitable[Any]) -> list[Any]:

@@ -25,11 +25,10 @@ from tests.gateway.calls import all_calls, ended_run, forget_calls, on_run
 from tests.gateway.fake import NONE, BatchingAdapter, FakeAdapter, Gate, record
 from tests.support import run
 
-from .redis_process import RedisProcess
+from .redis_process import PATIENT, RedisProcess
 from .support import Clock, replicas
 
 ASK = on_run("nativeId status raw")
-PATIENT = {"url_timeout_ms": 10_000, "lock_ttl": 30}
 
 
 def answering(output: str) -> FakeAdapter:

@@ -148,6 +148,17 @@ async def test_what_is_on_its_way_takes_no_place_in_a_batch(desk: Desk) -> None:
 
 
 @at_desk
+async def test_a_batch_brings_the_same_of_all(desk: Desk) -> None:
+    wants = {"a": OUTPUT, "b": NONE}
+    mixed = asyncio.ensure_future(desk.service.load(desk.provider, wants))
+    await settle()
+    joined = await desk.ask("b", OUTPUT)
+    assert desk.held.calls == [("ab", OUTPUT)]
+    desk.held.opened.set()
+    assert (found(await mixed), found(await joined)) == ("ab", "b")
+
+
+@at_desk
 async def test_who_made_the_batch_may_leave(desk: Desk) -> None:
     first = await desk.ask("abc")
     second = await desk.ask("c")

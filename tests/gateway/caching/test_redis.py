@@ -1,41 +1,32 @@
 """Replicas on one Redis: each upstream call once, whatever Redis does."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
+from adapters.model import Part, RunKind, RunRecord
+from adapters.status import RunStatus, StatusSource
+from gateway.cache import RunCache
+from gateway.caching.keys import Keys
+from gateway.caching.shared import MAX_VALUE_BYTES
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
-from gateway.settings import Settings
 from tests.demo.conftest import SettableClock
 from tests.gateway.calls import PROVIDERS, all_calls, ended_run, forget_calls, on_nodes, on_run, run_ids
 from tests.support import run
 
-from .redis_process import PASSWORD, RedisProcess, way_to
-from .support import Clock, configured, replicas, together
-
-PATIENT: Mapping[str, Any] = {"url_timeout_ms": 10_000, "lock_ttl": 30}
-"""No outcome depends on how fast the machine is."""
+from .redis_process import PASSWORD, PATIENT, RedisProcess
+from .support import Clock, configured, replicas, sharing, together
 
 
-Damage = Callable[[bytes], bytes]
-DAMAGES: dict[Damage, str] = {
-    lambda value: b"": "empty",
-    lambda value: b"\x80": "a byte",
-    lambda value: b"x" * 10_000: "noise",
-    lambda value: value[:-1]: "cut",
-    lambda value: value[:40] + bytes([value[40] ^ 1]) + value[41:]: "a bit",
-    lambda value: b"\x80\x04\x95" + value: "a pickle",
-    lambda value: value[:16] + b"\x91" * 100_000: "deep",
-}
-
-
-def sharing(world: DemoWorld, redis: RedisProcess, **cache: Any) -> tuple[Settings, Settings]:
-    """Two gateways with the same configuration."""
-    settings = configured(world, url=redis.url, **{**PATIENT, **cache})
-    return settings, settings
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens soon."""
+    for _ in range(3_000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it does not happen")
 
 
 class TestOneAfterTheOther:
@@ -159,11 +150,10 @@ class TestAtTheSameTime:
             async with replicas(*sharing(world, redis_server)) as (one, other):
                 world.refactor.faults.add(Fault(latency_ms=2_000, times=1))
                 asking = asyncio.ensure_future(one.send(on_run("status"), id=f"refactor:{native_id}"))
-                while not locks():
-                    await asyncio.sleep(0.01)
+                await until(lambda: bool(world.refactor.calls))
+                assert len(locks()) == 1
                 asking.cancel()
-                while locks():
-                    await asyncio.sleep(0.01)
+                await until(lambda: not locks())
                 assert (await other.data(on_run("nativeId"), id=f"refactor:{native_id}"))["run"]
 
         run(body())
@@ -177,135 +167,33 @@ class TestAtTheSameTime:
         run(body())
 
 
-class TestTrouble:
-    def test_redis_dies_and_comes_back(
-        self, world: DemoWorld, redis_server: RedisProcess, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        ids = list(world.refactor.by_status["completed"][:6])
-
-        async def ask(gateway: Any, native_id: str) -> None:
-            data = await gateway.data(on_run("nativeId"), id=f"refactor:{native_id}")
-            assert data["run"]["nativeId"] == native_id
-
-        async def body() -> None:
-            async with replicas(*sharing(world, redis_server)) as (one, other):
-                await ask(one, ids[0])
-                redis_server.stop()
-                for gateway in (one, other):
-                    for native_id in ids[1:4]:
-                        await ask(gateway, native_id)
-                assert all_calls(world)["refactor"] == sorted(
-                    [f"/run/{ids[0]}", *(f"/run/{native_id}" for native_id in ids[1:4] * 2)]
-                )
-                # What a process knows itself it still knows.
-                forget_calls(world)
-                for native_id in ids[1:4]:
-                    await ask(one, native_id)
-                assert all_calls(world) == {}
-                redis_server.start()
-                await recovered(one, other)
-                forget_calls(world)
-                for gateway in (one, other):
-                    await ask(gateway, ids[5])
-                assert all_calls(world) == {"refactor": [f"/run/{ids[5]}"]}
-
-        async def recovered(*gateways: Any) -> None:
-            for gateway in gateways:
-                for _ in range(200):
-                    await gateway.data(on_run("status"), id="refactor:nothing")
-                    if any(":run:" in key for key in redis_server.contents()):
-                        break
-                    await asyncio.sleep(0.1)
-                redis_server.client().flushall()
-
-        run(body())
-        said = [message for message in caplog.messages if "shared cache" in message]
-        assert len([message for message in said if "does not answer" in message]) == 2
-        assert len([message for message in said if "answers again" in message]) == 2
-        assert PASSWORD not in caplog.text
-
-    def test_redis_is_not_there_from_the_start(self, world: DemoWorld, redis_server: RedisProcess) -> None:
-        redis_server.stop()
-        native_id = ended_run(world, "refactor")
-
-        async def body() -> None:
-            async with replicas(*sharing(world, redis_server)) as gateways:
-                for _ in range(2):
-                    for gateway in gateways:
-                        await gateway.data(on_run("status"), id=f"refactor:{native_id}")
-
-        run(body())
-        assert all_calls(world) == {"refactor": [f"/run/{native_id}"] * 2}
-
-    def test_redis_hangs(self, world: DemoWorld, redis_server: RedisProcess) -> None:
-        """Two calls wait for it in vain at most, one after the other; then it is left alone."""
-        ids = world.refactor.by_status["completed"][:20]
-
-        async def body() -> int:
-            async with way_to(redis_server.port) as way:
-                url = redis_server.url.replace(str(redis_server.port), str(way.port))
-                async with replicas(configured(world, url=url, url_timeout_ms=50)) as (gateway,):
-                    way.hangs = True
-                    for native_id in ids:
-                        data = await gateway.data(on_run("nativeId"), id=f"refactor:{native_id}")
-                        assert data["run"]["nativeId"] == native_id
-                return way.connections
-
-        connections = run(body())
-        assert all_calls(world) == {"refactor": sorted(f"/run/{native_id}" for native_id in ids)}
-        assert connections < len(ids)
-
-    def test_redis_refuses_to_store(self, world: DemoWorld, redis_server: RedisProcess) -> None:
-        client = redis_server.client()
-        client.config_set("maxmemory-policy", "noeviction")
-        client.config_set("maxmemory", "1")
-        client.close()
-        native_id = ended_run(world, "refactor")
-
-        async def body() -> None:
-            async with replicas(*sharing(world, redis_server)) as (one, _):
-                for _ in range(2):
-                    await one.data(on_run("status"), id=f"refactor:{native_id}")
-
-        run(body())
-        assert all_calls(world) == {"refactor": [f"/run/{native_id}"]}
-
-    @pytest.mark.parametrize("damage", DAMAGES, ids=DAMAGES.__getitem__)
-    def test_a_value_that_is_none_is_looked_up(
-        self, world: DemoWorld, redis_server: RedisProcess, damage: Damage
-    ) -> None:
-        native_id = ended_run(world, "refactor")
-
-        async def body() -> None:
-            async with replicas(*sharing(world, redis_server)) as (one, other):
-                first = await one.send(on_run("status raw"), id=f"refactor:{native_id}")
-                client = redis_server.client()
-                ((key, value),) = redis_server.contents().items()
-                client.set(key, damage(value), keepttl=True)
-                client.close()
-                assert (await other.send(on_run("status raw"), id=f"refactor:{native_id}")).content == first.content
-
-        run(body())
-        assert all_calls(world) == {"refactor": [f"/run/{native_id}"] * 2}
-
-    def test_a_value_of_another_type_is_looked_up(self, world: DemoWorld, redis_server: RedisProcess) -> None:
-        native_id = ended_run(world, "refactor")
-
-        async def body() -> None:
-            async with replicas(*sharing(world, redis_server)) as (one, other):
-                await one.data(on_run("status"), id=f"refactor:{native_id}")
-                (key,) = redis_server.contents()
-                client = redis_server.client()
-                client.delete(key)
-                client.lpush(key, "a list")
-                client.close()
-                await other.data(on_run("status"), id=f"refactor:{native_id}")
-
-        run(body())
-        assert all_calls(world) == {"refactor": [f"/run/{native_id}"] * 2}
-
-
 class TestWhatIsStored:
+    def test_not_what_takes_too_long_to_move(self, world: DemoWorld, redis_server: RedisProcess) -> None:
+        large, small = (
+            RunRecord(
+                provider="refactor",
+                native_id=native_id,
+                kind=RunKind.AGENT,
+                status=RunStatus.SUCCEEDED,
+                raw_status=None,
+                status_source=StatusSource.REPORTED,
+                is_terminal=True,
+                metadata={"text": "x" * size},
+            )
+            for native_id, size in (("large", MAX_VALUE_BYTES), ("small", MAX_VALUE_BYTES // 2))
+        )
+
+        async def body() -> None:
+            settings = configured(world, url=redis_server.url, **PATIENT).cache
+            caches = [RunCache.open(settings, Keys.of(settings), [RunRecord]) for _ in range(2)]
+            await caches[0].keep("p", {"large": large, "small": small}, {})
+            wants: dict[str, frozenset[Part]] = {"large": frozenset(), "small": frozenset()}
+            assert [sorted(await cache.find("p", wants)) for cache in caches] == [["large", "small"], ["small"]]
+            for cache in caches:
+                await cache.close()
+
+        run(body())
+
     def test_no_credential_and_an_end_for_everything(self, world: DemoWorld, redis_server: RedisProcess) -> None:
         async def body() -> None:
             async with replicas(*sharing(world, redis_server, secret="a secret of ours")) as (one, _):
