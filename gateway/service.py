@@ -239,7 +239,28 @@ class RunService:
             results = await self._watched(provider, lambda: batches.fetch_many(list(wants), parts))
         except Exception as error:
             return dict.fromkeys(wants, error)
-        return {native_id: results.get(native_id) or NotFound(provider=provider.name) for native_id in wants}
+        found: dict[str, Looked] = {
+            native_id: results.get(native_id) or NotFound(provider=provider.name) for native_id in wants
+        }
+        return found | await self._look_for_lacking(provider, wants, found)
+
+    async def _look_for_lacking(
+        self, provider: Provider, wants: Wants, found: Mapping[str, Looked]
+    ) -> dict[str, Looked]:
+        """The runs of which a batch, against its word, did not bring all that is wanted: looked up alone."""
+        lacking = {
+            native_id: parts
+            for native_id, parts in wants.items()
+            if isinstance(record := found[native_id], RunRecord)
+            and not parts <= record.parts | record.part_errors.keys()
+        }
+        slots = asyncio.Semaphore(self._concurrency)
+
+        async def look(native_id: str) -> Looked:
+            async with slots:
+                return await self._look(provider, native_id, lacking[native_id])
+
+        return dict(zip(lacking, await asyncio.gather(*map(look, lacking)), strict=True))
 
     async def _watched(self, provider: Provider, call: Callable[[], Awaitable[T]]) -> T:
         """The call, with its outcome noted in the provider's health."""

@@ -1,6 +1,7 @@
 """Several runs in one call."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.errors import AdapterError, BadResponse, NotFound, Unavailable
@@ -15,6 +16,16 @@ class ForgetfulBatches(BatchingAdapter):
 
     async def fetch_many(self, native_ids: Any, parts: frozenset[Part]) -> Mapping[str, RunRecord | AdapterError]:
         return await super().fetch_many(native_ids[:2], parts)
+
+
+class StintingBatches(BatchingAdapter):
+    """Leaves the output of run "b" out of a batch, although its batches bring outputs."""
+
+    async def fetch_many(self, native_ids: Any, parts: frozenset[Part]) -> Mapping[str, RunRecord | AdapterError]:
+        outcomes = dict(await super().fetch_many(native_ids, parts))
+        if isinstance(record := outcomes.get("b"), RunRecord):
+            outcomes["b"] = replace(record, parts=frozenset(), output=None)
+        return outcomes
 
 
 class TestBatches:
@@ -33,6 +44,12 @@ class TestBatches:
         await desk.load({"a": NONE, "b": STEPS, "c": OUTPUT, "d": OUTPUT | STEPS})
         assert self.batches(desk) == [["a", "c"]]
         assert desk.adapter.calls == [("b", STEPS), ("d", OUTPUT | STEPS)]
+
+    @at_desk(StintingBatches)
+    async def test_what_a_batch_leaves_out_is_fetched_alone(self, desk: Desk) -> None:
+        outcomes = await desk.load(dict.fromkeys("abc", OUTPUT))
+        assert (self.batches(desk), desk.adapter.calls) == ([["a", "b", "c"]], [("b", OUTPUT)])
+        assert all(isinstance(outcome, RunRecord) and outcome.parts >= OUTPUT for outcome in outcomes.values())
 
     @at_desk(BatchingAdapter)
     async def test_one_run_is_fetched_alone(self, desk: Desk) -> None:
