@@ -25,6 +25,7 @@ from gateway.demo.rightbrain import RightbrainSimulator
 ANCHOR = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EIGENPAL_RUNS = 200
 MIXED_RUNS_EACH = 10
+SLIM_EXECUTION = frozenset({"status", "schemaValid", "batchId", "retry", "review", "humanReview"})
 EIGENPAL_SECTIONS = ("input", "usage", "debug")
 
 Answer = Callable[[bytes], bytes]
@@ -59,6 +60,9 @@ class Documents:
         self.ids["eigenpal"] = [f"exec_{number:04d}" for number in range(EIGENPAL_RUNS)]
         for number, native_id in enumerate(self.ids["eigenpal"]):
             document = {**documents[number % len(documents)], "id": native_id}
+            # As it comes where nobody asks to expand it.
+            execution = {key: value for key, value in document["execution"].items() if key in SLIM_EXECUTION}
+            document["execution"] = execution
             for chosen in range(2 ** len(EIGENPAL_SECTIONS)):
                 expand = [section for bit, section in enumerate(EIGENPAL_SECTIONS) if chosen >> bit & 1]
                 kept = {key: value for key, value in document.items() if key not in EIGENPAL_SECTIONS or key in expand}

@@ -33,6 +33,9 @@ class Lives:
             until = now + self._settings.not_found_ttl
             return Entry(outcome, now, Life(until, until), size=_OVERHEAD)
         life = self._by_status(outcome, now)
+        if life.usable_until <= now:
+            # It is kept for no time, so nobody asks how large it is.
+            return Entry(outcome, now, life, size=_OVERHEAD)
         size, texts = survey(_reader(type(outcome), in_parts=True)(outcome))
         entry = Entry(outcome, now, life, size=size + _OVERHEAD)
         return _limited_by_urls(entry, now) if texts else entry
