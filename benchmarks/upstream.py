@@ -59,7 +59,7 @@ class Documents:
         documents = [simulator.truth(run) for run in completed if run not in simulator.special.values()]
         self.ids["eigenpal"] = [f"exec_{number:04d}" for number in range(EIGENPAL_RUNS)]
         for number, native_id in enumerate(self.ids["eigenpal"]):
-            document = {**documents[number % len(documents)], "id": native_id}
+            document: dict[str, Any] = {**documents[number % len(documents)], "id": native_id}
             # As it comes where nobody asks to expand it.
             execution = {key: value for key, value in document["execution"].items() if key in SLIM_EXECUTION}
             document["execution"] = execution
