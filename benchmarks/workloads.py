@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from urllib.parse import quote
 
 import orjson
 
+from adapters.model import run_id
 from benchmarks.upstream import Documents
 
 EIGHT = "id nativeId kind status rawStatus createdAt endedAt durationMs"
@@ -37,10 +37,6 @@ def workloads(documents: Documents) -> list[Workload]:
         Workload("50 runs, warm", "warm", [_nodes(EIGHT, ids) for ids in fifties], 0),
         Workload("50 runs with usage, warm", "warm", [_nodes(NESTED, ids) for ids in fifties], 0),
     ]
-
-
-def run_id(provider: str, native_id: str) -> str:
-    return f"{provider}:{quote(native_id, safe='/-._~')}"
 
 
 def _run(fields: str, one: str) -> bytes:
