@@ -56,4 +56,4 @@ def test_every_provider_was_added_in_the_steps_of_contributing(adapter: str) -> 
 def test_the_layout_in_contributing_exists() -> None:
     layout = text_of("CONTRIBUTING.md").partition("```\nadapters/")[2].partition("```")[0]
     for name in re.findall(r"(\w+\.py)", layout):
-        assert list(ROOT.glob(f"adapters/{name}")) or list(ROOT.glob(f"gateway/{name}")), name
+        assert list(ROOT.glob(f"adapters/**/{name}")) or list(ROOT.glob(f"gateway/**/{name}")), name

@@ -1,7 +1,7 @@
 """Asks a gateway: one that runs elsewhere, or one made from a configuration in this process.
 
-Next to `adapters/upstream.py`, the only module that knows an HTTP client: that one talks to providers, this one to a
-gateway, whose address and answers are not a provider's.
+Next to `adapters/upstream/carriers.py`, the only module that knows an HTTP client: that one talks to providers, this
+one to a gateway, whose address and answers are not a provider's.
 """
 
 import json

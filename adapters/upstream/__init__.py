@@ -1,0 +1,11 @@
+"""Calls to a provider over HTTP: the only package that knows an HTTP client.
+
+A Rust connection pool (pyreqwest) carries them, because httpx's own pool loses throughput as concurrency grows. Any
+`httpx.AsyncBaseTransport` can take its place, and httpx's headers and exceptions are understood all the same.
+"""
+
+from .carriers import TRANSPORT_ERRORS, Transport
+from .client import UpstreamClient
+from .replies import ErrorReply, ReadError, Reply, retry_after_ms
+
+__all__ = ["TRANSPORT_ERRORS", "ErrorReply", "ReadError", "Reply", "Transport", "UpstreamClient", "retry_after_ms"]

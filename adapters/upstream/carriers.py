@@ -1,0 +1,112 @@
+"""What carries requests: the only module that knows HTTP clients."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+
+import httpx
+from pyreqwest import exceptions as rust
+from pyreqwest.client import ClientBuilder
+
+from adapters import errors
+from adapters.settings import ProviderSettings
+
+Transport = httpx.AsyncBaseTransport
+"""What carries requests; anything else can take the network's place in tests."""
+
+
+class TooLarge(Exception):
+    """A body beyond the limit; what was read of it is dropped."""
+
+
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers by name in lower case, and whole body."""
+
+
+class RustCarrier:
+    """The connection pool of one provider. It never follows a redirect and keeps no cookies.
+
+    It times out connecting only. A call as a whole is bounded by `UpstreamClient`: pyreqwest reports any timeout before
+    the headers as one of the connection, which would read as "can't be reached".
+    """
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        self._client = (
+            ClientBuilder()
+            .connect_timeout(timedelta(milliseconds=settings.connect_timeout_ms))
+            .pool_max_idle_per_host(settings.max_connections)
+            .follow_redirects(False)
+            .default_cookie_store(False)
+            .referer(False)
+            .build()
+        )
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
+    ) -> Answer:
+        request = self._client.request(method, url).headers(headers)
+        if content is not None:
+            request = request.body_bytes(content)
+        async with request.build_streamed() as response:
+            declared = response.get_header("content-length")
+            # A compressed body has no length here: it is counted while it is unpacked.
+            if declared is not None and int(declared) <= max_bytes:
+                return response.status, response.headers, bytes(await response.bytes())
+            chunks = bytearray()
+            while (chunk := await response.body_reader.read()) is not None:
+                chunks += chunk
+                if len(chunks) > max_bytes:
+                    raise TooLarge
+            return response.status, response.headers, bytes(chunks)
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+class TransportCarrier:
+    """Any httpx transport in place of the network."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
+    ) -> Answer:
+        request = httpx.Request(method, url, headers=dict(headers), content=content)
+        response = await self._transport.handle_async_request(request)
+        async with aclosing(response):
+            chunks = bytearray()
+            async for chunk in response.aiter_bytes():
+                chunks += chunk
+                if len(chunks) > max_bytes:
+                    raise TooLarge
+        return response.status_code, response.headers, bytes(chunks)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+TRANSPORT_ERRORS: Sequence[tuple[type[Exception], type[errors.AdapterError]]] = (
+    (httpx.ConnectTimeout, errors.Unavailable),
+    (httpx.TimeoutException, errors.TimedOut),
+    (httpx.NetworkError, errors.Unavailable),
+    (httpx.ProxyError, errors.Unavailable),
+    (httpx.RemoteProtocolError, errors.Unavailable),
+    (httpx.LocalProtocolError, errors.InvalidInput),
+    (httpx.UnsupportedProtocol, errors.InvalidInput),
+    (httpx.InvalidURL, errors.InvalidInput),
+    (httpx.DecodingError, errors.BadResponse),
+    (httpx.TooManyRedirects, errors.BadResponse),
+    (httpx.StreamError, errors.BadResponse),
+    (httpx.HTTPError, errors.Unavailable),
+    (rust.ConnectTimeoutError, errors.Unavailable),
+    (rust.RequestTimeoutError, errors.TimedOut),
+    (rust.BuilderError, errors.InvalidInput),
+    (rust.BodyDecodeError, errors.BadResponse),
+    (rust.DecodeError, errors.BadResponse),
+    (rust.PyreqwestError, errors.Unavailable),
+)
+"""What each exception of the HTTP clients means; the first that fits. Total over both families."""
+
+
+FOREIGN: tuple[type[Exception], ...] = tuple(foreign for foreign, _ in TRANSPORT_ERRORS)

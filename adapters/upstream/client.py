@@ -1,0 +1,133 @@
+"""One provider's API over HTTP."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from adapters import errors
+from adapters.auth import Auth
+from adapters.settings import ProviderSettings
+
+from .carriers import FOREIGN, TRANSPORT_ERRORS, RustCarrier, TooLarge, Transport, TransportCarrier
+from .replies import ErrorReply, ReadError, Reply, retry_after_ms
+
+
+class UpstreamClient:
+    """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
+
+    A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        settings: ProviderSettings,
+        *,
+        auth: Auth,
+        read_error: ReadError,
+        transport: Transport | None = None,
+    ) -> None:
+        self.provider = provider
+        self._base_url = settings.base_url
+        self._timeout = settings.timeout_ms / 1000
+        self._max_bytes = settings.max_response_bytes
+        self._auth = auth
+        self._read_error = read_error
+        self._carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
+
+    async def get(self, *segments: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """The JSON answer to a GET. Every path segment is quoted, so that an id can't reach another resource."""
+        return (await self.send("GET", segments, params=params)).json()
+
+    async def send(
+        self,
+        method: str,
+        segments: Sequence[str] = (),
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One call, repeated once with another credential where the provider refused the one sent."""
+        request_headers = {"accept": "application/json", "user-agent": "rungraph", **(headers or {})}
+        content: bytes | None = None
+        try:
+            url = self._url(segments, params)
+            if json is not None:
+                content = orjson.dumps(json)
+                request_headers["content-type"] = "application/json"
+            elif form is not None:
+                content = urlencode(form).encode()
+                request_headers["content-type"] = "application/x-www-form-urlencoded"
+        except (UnicodeEncodeError, orjson.JSONEncodeError):
+            # Half a surrogate pair, which JSON may escape and no encoding can hold.
+            raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
+        try:
+            async with asyncio.timeout(self._timeout):
+                credential = await self._auth.header()
+                reply = await self._exchange(method, url, request_headers, content, credential)
+                if credential is not None and self._is_refused(reply) and await self._auth.renew(credential):
+                    renewed = await self._auth.header()
+                    reply = await self._exchange(method, url, request_headers, content, renewed)
+        except TimeoutError:
+            raise errors.TimedOut(provider=self.provider) from None
+        if 200 <= reply.status < 300:
+            return reply
+        raise self.error_of(reply)
+
+    def error_of(self, reply: Reply) -> errors.AdapterError:
+        """The error that a reply stands for, by what the adapter reads from it, else by its status."""
+        reading = self._read_error(ErrorReply(reply.status, reply.headers, reply.body))
+        kind = errors.for_status(reply.status) if reading.code is None else errors.BY_CODE[reading.code]
+        if kind is errors.NotFound and "html" in reply.headers.get("content-type", ""):
+            # A web page, not the API: with a wrong base URL every run would seem to be missing.
+            kind, reading = errors.BadResponse, errors.ErrorReading("there is a web page, not an API, at this URL")
+        return kind(
+            self.redacted(reading.message),
+            provider=self.provider,
+            upstream_status=reply.status,
+            retry_after_ms=retry_after_ms(reply.headers),
+            raw_code=self.redacted(reading.raw_code),
+            upstream_request_id=self.redacted(reading.request_id),
+        )
+
+    def redacted(self, text: str | None) -> str | None:
+        """A provider's words without the credentials that this client sends."""
+        for secret in self._auth.secrets():
+            text = text and text.replace(secret, "***")
+        return text
+
+    async def aclose(self) -> None:
+        """Close the connections, and those that the credential needed."""
+        await self._auth.aclose()
+        await self._carrier.aclose()
+
+    def _is_refused(self, reply: Reply) -> bool:
+        """Whether the credential was not accepted, by the adapter's reading: not every provider says 401 then."""
+        return reply.status >= 300 and isinstance(self.error_of(reply), errors.Unauthenticated)
+
+    def _url(self, segments: Sequence[str], params: Mapping[str, str | int] | None) -> str:
+        for segment in segments:
+            if segment in ("", ".", ".."):
+                raise errors.InvalidInput("this can't be a run id", provider=self.provider)
+        url = "/".join((self._base_url, *(quote(segment, safe="") for segment in segments)))
+        return f"{url}?{urlencode(params, safe=',')}" if params else url
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, credential: str | None
+    ) -> Reply:
+        sent = headers if credential is None else {**headers, "authorization": credential}
+        try:
+            return Reply(self.provider, *await self._carrier.send(method, url, sent, content, self._max_bytes))
+        except TooLarge:
+            raise errors.BadResponse(
+                f"the answer is larger than {self._max_bytes} bytes", provider=self.provider
+            ) from None
+        except FOREIGN as error:
+            # The client's text is dropped: it may hold the URL.
+            ours = next(ours for foreign, ours in TRANSPORT_ERRORS if isinstance(error, foreign))
+            raise ours(provider=self.provider) from error
