@@ -15,7 +15,7 @@ from .caching.entry import Clock, Entry
 from .caching.keys import Keys
 from .caching.lives import Lives
 from .caching.memory import BoundedMemoryCache
-from .caching.shared import SharedRuns, Turn, Wants
+from .caching.shared import NO_LOCK, SharedRuns, Turn, Wants
 from .settings import CacheSettings
 
 RECHECK = 5.0
@@ -43,7 +43,6 @@ class _Memory(Protocol):
 
     entries: BoundedMap[tuple[str, str], _Copy]
 
-    async def multi_get(self, keys: Any) -> list[_Copy | None]: ...
     async def set(self, key: Any, value: Any, ttl: float) -> Any: ...
 
 
@@ -98,11 +97,12 @@ class RunCache:
 
     async def find(self, source: str, wants: Wants) -> dict[str, Entry]:
         """What is known of some runs. An entry may be over (see `Entry.fresh`), or lack parts that are wanted."""
-        copies = await self._memory.multi_get([(source, native_id) for native_id in wants])
         found: dict[str, Entry] = {}
         doubtful: list[str] = []
         now = self.clock()
-        for (native_id, parts), copy in zip(wants.items(), copies, strict=True):
+        for native_id, parts in wants.items():
+            # aiocache's own way to a value that is in memory costs more than all else here.
+            copy = self._memory.entries.get((source, native_id))
             if copy is not None:
                 found[native_id] = copy.entry
             if self._shared is not None and (copy is None or not copy.is_enough(parts, now)):
@@ -136,11 +136,11 @@ class RunCache:
                 kept[native_id] = entry.without_errors()
         await self._remember(source, kept)
         if self._shared is not None:
-            await self._shared.write(source, kept, (turn or Turn({})).lock)
+            await self._shared.write(source, kept, NO_LOCK if turn is None else turn.lock)
         return results
 
     async def take_turn(self, source: str, wants: Wants) -> Turn:
-        """Settle who looks these up, unless they came meanwhile. Ends with `keep` or `give_up`."""
+        """Settle which replica looks these up, unless they came meanwhile. Ends with `keep` or `give_up`."""
         now = self.clock()
         found: dict[str, Entry] = {}
         for native_id, parts in wants.items():

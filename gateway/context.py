@@ -35,6 +35,8 @@ class Context:
     """What the operation needs; None before there is one."""
     depends_on_runs_alone: bool = False
     """Whether the operation's answer stays the same for as long as its runs do."""
+    is_one_look_up: bool = False
+    """Whether a single run is all that the operation asks for."""
     freshness: Freshness = field(default_factory=Freshness)
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
     _loaders: dict[str, RunLoader] = field(default_factory=dict[str, RunLoader])

@@ -21,7 +21,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from .execution import Runner
 from .plan import Plan
-from .reuse import depends_on_runs_alone
+from .roots import depends_on_runs_alone, is_one_look_up
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """What Strawberry validates by."""
@@ -42,6 +42,7 @@ class Operation:
     plan: Plan
     runner: Runner
     depends_on_runs_alone: bool
+    is_one_look_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Documents:
                 Plan(self._schema, node, definition),
                 Runner(self._schema, node, definition, hide_suggestions=not self._introspection),
                 depends_on_runs_alone(node, definition),
+                is_one_look_up(node, definition),
             )
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)

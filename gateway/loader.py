@@ -25,6 +25,26 @@ class RunLoader:
         self._wanted: dict[str, frozenset[Part]] = {}
         self._waiting: dict[str, list[asyncio.Future[RunRecord | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looked_up: dict[tuple[str, frozenset[Part]], asyncio.Future[RunRecord | None]] = {}
+
+    def look_up(self, native_id: str, parts: frozenset[Part]) -> asyncio.Future[RunRecord | None]:
+        """The same as `load`. What came of it, an error too, holds for the whole request."""
+        future = self._looked_up.get((native_id, parts))
+        if future is None:
+            future = self._looked_up[native_id, parts] = self.load(native_id, parts)
+        return future
+
+    async def look_up_alone(self, native_id: str, parts: frozenset[Part]) -> RunRecord | None:
+        """The same at once: nothing else is asked for that could be joined with it."""
+        if (known := self._looked_up.get((native_id, parts))) is not None:
+            return await known
+        future: asyncio.Future[RunRecord | None] = asyncio.get_running_loop().create_future()
+        self._looked_up[native_id, parts] = future
+        try:
+            _settle(future, (await self._service.load(self._provider, {native_id: parts}, self._freshness))[native_id])
+        except Exception as error:
+            _settle(future, error)
+        return await future
 
     def load(self, native_id: str, parts: frozenset[Part]) -> asyncio.Future[RunRecord | None]:
         """The run, None where there is no such run; AdapterError where it could not be looked up."""
@@ -79,3 +99,5 @@ def _settle(future: asyncio.Future[RunRecord | None], outcome: Outcome) -> None:
         future.set_result(None)
     else:
         future.set_exception(outcome)
+        # Marks it as retrieved: who asked may have met another error first.
+        future.exception()

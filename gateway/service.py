@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from adapters.contract import Page, RunQuery
@@ -84,7 +85,7 @@ class RunService:
             except TimeoutError:
                 raise TimedOut(provider=provider.name) from None
 
-        return await self._watched(provider, call)
+        return await self._watched(provider, call())
 
     async def _load(self, provider: Provider, wants: Wants, freshness: Freshness) -> dict[str, Outcome]:
         entries = await self._cache.find(provider.source, wants)
@@ -134,6 +135,8 @@ class RunService:
     async def _fetch(
         self, provider: Provider, missing: Wants, known: Mapping[str, Entry]
     ) -> dict[str, Entry | Exception]:
+        if len(missing) == 1:
+            return await self._fly(provider, missing, partial(self._alone, provider), known)
         calls = list(self._calls(provider, missing))
         if len(calls) == 1:
             return await self._fly(provider, *calls[0], known)
@@ -150,13 +153,7 @@ class RunService:
 
     def _calls(self, provider: Provider, missing: Wants) -> Iterator[tuple[Wants, Look]]:
         """What to look up together, and how, in the fewest calls."""
-
-        async def alone(wants: Wants) -> Mapping[str, Looked]:
-            return {native_id: await self._look(provider, native_id, parts) for native_id, parts in wants.items()}
-
-        async def together(wants: Wants) -> Mapping[str, Looked]:
-            return await self._look_many(provider, wants)
-
+        alone, together = partial(self._alone, provider), partial(self._look_many, provider)
         batches = provider.batches
         size = 1 if batches is None else batches.max_batch
         rest: dict[str, frozenset[Part]] = {}
@@ -223,9 +220,12 @@ class RunService:
                 results |= await self._cache.keep(source, await look(left), known)
         return results
 
+    async def _alone(self, provider: Provider, wants: Wants) -> Mapping[str, Looked]:
+        return {native_id: await self._look(provider, native_id, parts) for native_id, parts in wants.items()}
+
     async def _look(self, provider: Provider, native_id: str, parts: frozenset[Part]) -> Looked:
         try:
-            return await self._watched(provider, lambda: provider.adapter.fetch(native_id, parts))
+            return await self._watched(provider, provider.adapter.fetch(native_id, parts))
         except Exception as error:
             # An adapter's own mistake, too, is about this run only.
             return error
@@ -236,7 +236,7 @@ class RunService:
             raise TypeError(f"{provider.name} has no batch call")
         parts = frozenset[Part]().union(*wants.values())
         try:
-            results = await self._watched(provider, lambda: batches.fetch_many(list(wants), parts))
+            results = await self._watched(provider, batches.fetch_many(list(wants), parts))
         except Exception as error:
             return dict.fromkeys(wants, error)
         found: dict[str, Looked] = {
@@ -262,10 +262,10 @@ class RunService:
 
         return dict(zip(lacking, await asyncio.gather(*map(look, lacking)), strict=True))
 
-    async def _watched(self, provider: Provider, call: Callable[[], Awaitable[T]]) -> T:
+    async def _watched(self, provider: Provider, call: Awaitable[T]) -> T:
         """The call, with its outcome noted in the provider's health."""
         try:
-            result = await call()
+            result = await call
         except (NotFound, InvalidInput):
             provider.health.succeeded()
             raise

@@ -35,6 +35,9 @@ class Lock:
     token: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
 
+NO_LOCK = Lock()
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Who looks up what: `ours` is this process's to fetch, `theirs` another replica is fetching just now.
@@ -45,7 +48,7 @@ class Turn:
     ours: Wants
     theirs: Wants = field(default_factory=dict[str, frozenset[Part]])
     found: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock = NO_LOCK
 
 
 class SharedRuns:

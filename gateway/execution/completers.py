@@ -14,6 +14,7 @@ from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails
 from graphql.execution.values import VariableValues
 
 from .compiler import Budget, Complete, NotPlain, OutputType, Scope, compile_value
+from .lookups import Lookup, compile_lookups
 
 MAX_FIELDS = 2000
 """Of one operation, in all its variants. Generating code takes about 25 us a field, less than validating it."""
@@ -32,11 +33,35 @@ class _Entry:
 
 
 @dataclass(slots=True)
+class _Lookups:
+    """The same for the root of an operation."""
+
+    compiled: tuple[Lookup, ...] | None = None
+    seen: int = 0
+    settled: bool = False
+
+
+@dataclass(slots=True)
 class Variant:
     """The functions of an operation for one choice of the variables in its `@skip` and `@include`."""
 
     scope: Scope
+    _lookups: _Lookups = field(default_factory=_Lookups)
     _entries: dict[tuple[int, ...], _Entry] = field(default_factory=dict[tuple[int, ...], _Entry])
+
+    def lookups(self) -> tuple[Lookup, ...] | None:
+        """The root fields of an operation that only looks up; None where graphql-core has to run it."""
+        if not self._lookups.settled:
+            self._lookups.seen += 1
+            if self._lookups.seen >= WARM:
+                self._lookups.settled = True
+                left = self.scope.budget.fields
+                try:
+                    self._lookups.compiled = compile_lookups(self.scope)
+                except NotPlain:
+                    # Nothing came of it.
+                    self.scope.budget.fields = left
+        return self._lookups.compiled
 
     def get(self, type_: OutputType, details: FieldDetailsList, count: int) -> Complete | None:
         """The function that completes `count` objects at these field nodes; None where graphql-core has to."""

@@ -7,7 +7,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from .compiler import PlainInfo
-from .completers import Completers
+from .completers import Variant
 
 _SEQUENCES = frozenset({list, tuple})
 
@@ -21,9 +21,9 @@ class GatewayExecutor(StrawberryGraphQLCoreExecutionContext):
 
     NOT_COMPLETED = object()
 
-    def __init__(self, *args: Any, completers: Completers, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, variant: Variant | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._variant = completers.variant(self.variable_values) if self.middleware_manager is None else None
+        self._variant = variant
         self._plain_info = PlainInfo(self.context_value)
 
     def complete_list_value(

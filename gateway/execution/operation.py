@@ -1,14 +1,17 @@
 """One operation of a document, ready to run any number of times."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import graphql
 from graphql import DocumentNode, ExecutionResult, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues
 
-from .completers import Completers
+from .compiler import PlainInfo
+from .completers import Completers, Variant
 from .executor import GatewayExecutor
+from .lookups import Lookup
 from .variables import Variables
 
 _resolve_field: Callable[..., Any] = cast(Any, graphql).default_field_resolver
@@ -43,6 +46,35 @@ class Runner:
         values = self._variables.coerce(variables or {})
         if isinstance(values, list):
             return ExecutionResult(None, values)
+        variant = self._completers.variant(values)
+        lookups = None if variant is None else variant.lookups()
+        if lookups is None:
+            return self._execute(values, variant, context, root_value)
+        return self._look_up(lookups, values, variant, context, root_value)
+
+    async def _look_up(
+        self,
+        lookups: Sequence[Lookup],
+        values: VariableValues,
+        variant: Variant | None,
+        context: Any,
+        root_value: Any,
+    ) -> ExecutionResult:
+        try:
+            asked = [lookup.start(context, values) for lookup in lookups]
+            info = PlainInfo(context)
+            data = {
+                lookup.key.key: lookup.finish(await value, info) for lookup, value in zip(lookups, asked, strict=True)
+            }
+        except Exception:
+            # graphql-core says what is wrong, and where.
+            result = self._execute(values, variant, context, root_value)
+            return await result if isinstance(result, Awaitable) else result
+        return ExecutionResult(data, None)
+
+    def _execute(
+        self, values: VariableValues, variant: Variant | None, context: Any, root_value: Any
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
         executor = GatewayExecutor(
             self._schema,
             self._definitions,
@@ -55,7 +87,7 @@ class Runner:
             _resolve_type,
             _resolve_field,
             hide_suggestions=self._hide_suggestions,
-            completers=self._completers,
+            variant=variant,
         )
         result: Any = executor.execute_operation()
         return result

@@ -80,6 +80,7 @@ class GatewaySchema(strawberry.Schema):
         if context_value is not None:
             context_value.plan = operation.plan
             context_value.depends_on_runs_alone = operation.depends_on_runs_alone
+            context_value.is_one_look_up = operation.is_one_look_up
         result = operation.runner.run(variable_values, context_value, root_value)
         if isawaitable(result):
             result = await result

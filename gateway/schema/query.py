@@ -1,6 +1,7 @@
 """The root of all queries."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
@@ -19,14 +20,17 @@ def _load(info: Info, run_id: str) -> Awaitable[RunRecord | None]:
     context = info.context
     provider, native_id = context.locate(run_id)
     parts = context.parts(str(info.path.key), provider, info.variable_values)
-    return context.loader(provider).load(native_id, parts)
+    loader = context.loader(provider)
+    if context.is_one_look_up:
+        return loader.look_up_alone(native_id, parts)
+    return loader.look_up(native_id, parts)
 
 
-async def run(info: Info, id: RunId) -> Any:  # noqa: A002 - the argument's name is the schema's
-    return await _load(info, id)
+def run(info: Info, id: RunId) -> Any:  # noqa: A002 - the argument's name is the schema's
+    return _load(info, id)
 
 
-async def nodes(
+def nodes(
     info: Info,
     ids: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of runs; the answer keeps their order.")],
 ) -> Any:
@@ -38,8 +42,21 @@ async def nodes(
             loading.append(_load(info, run_id))
         except RequestError as error:
             loading.append(error)
-    # An exception as the value of an item nulls that item only.
-    return [one if isinstance(one, RequestError) else await _outcome(one) for one in loading]
+    return _Outcomes(loading)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcomes:
+    """The outcome of each look-up, in order. Nothing is left behind where nobody awaits it."""
+
+    loading: Sequence[Awaitable[RunRecord | None] | RequestError]
+
+    def __await__(self) -> Generator[Any, None, list[RunRecord | Exception | None]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[RunRecord | Exception | None]:
+        # An exception as the value of an item nulls that item only.
+        return [one if isinstance(one, RequestError) else await _outcome(one) for one in self.loading]
 
 
 async def _outcome(loading: Awaitable[RunRecord | None]) -> RunRecord | Exception | None:

@@ -16,7 +16,8 @@ Files = dict[str, bytes]
 def files(served: str) -> Files:
     """An export in every format."""
     query = {"providers": "eigenpal,refactor", "maxRuns": "3"}
-    return {name: httpx.get(f"{served}/export/runs.{name}", params=query, trust_env=False).content for name in FORMATS}
+    address = f"{served}/export/runs."
+    return {name: httpx.get(address + name, params=query, timeout=60, trust_env=False).content for name in FORMATS}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -37,7 +37,7 @@ class FakeLoader:
 
     outcomes: Mapping[str, object]
 
-    def load(self, native_id: str, _parts: object) -> asyncio.Future[Any]:
+    def look_up(self, native_id: str, _parts: object) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         outcome = self.outcomes.get(native_id)
@@ -50,6 +50,9 @@ class FakeLoader:
 
         settle(len(native_id) % 3)
         return future
+
+    async def look_up_alone(self, native_id: str, parts: object) -> Any:
+        return await self.look_up(native_id, parts)
 
 
 class FakeContext(Context):
