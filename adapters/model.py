@@ -40,6 +40,9 @@ class Part(Enum):
     description of the execution, `RAW` its documents as received.
     """
 
+    # Members are put into sets all the time, and an enum's own hash is a call in Python.
+    __hash__ = object.__hash__
+
     ERROR = "ERROR"
     INPUT = "INPUT"
     OUTPUT = "OUTPUT"

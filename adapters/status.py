@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 class RunStatus(Enum):
     """Where a run stands. `SUCCEEDED` is said only where the provider said so."""
 
+    # Members are looked for in sets all the time, and an enum's own hash is a call in Python.
+    __hash__ = object.__hash__
+
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     WAITING = "WAITING"

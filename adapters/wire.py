@@ -123,6 +123,9 @@ class Fields:
 
     def number(self, name: str) -> float | None:
         """A finite number that is not negative, for durations."""
+        value = self.value.get(name)
+        if type(value) is int and 0 <= value <= INT64_MAX:
+            return float(value)
         exact = self.decimal(name)
         if exact is None:
             return None
@@ -133,6 +136,9 @@ class Fields:
 
     def count(self, name: str, most: int = INT64_MAX) -> int | None:
         """A whole number from 0 to `most`; 12.0 and "12" are 12."""
+        value = self.value.get(name)
+        if type(value) is int and 0 <= value <= most:
+            return value
         exact = self.decimal(name)
         if exact is None:
             return None
@@ -234,6 +240,8 @@ def _parse_instant(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         return None
+    if moment.tzinfo is UTC:
+        return moment
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:

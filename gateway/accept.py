@@ -1,10 +1,13 @@
 """What a client wants to get, by its `Accept` header."""
 
+from functools import lru_cache
+
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 HTML = "text/html"
 
 
+@lru_cache(maxsize=256)
 def answer_type(accept: str) -> str | None:
     """The media type of the answer to a GraphQL request; None where the client accepts neither.
 

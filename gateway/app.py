@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from adapters.upstream import Transport
 
@@ -29,13 +30,27 @@ from .settings import Settings
 GRAPHQL_PATH = "/graphql"
 
 
+class GatewayApp(Starlette):
+    """Starlette, with a short cut to the one path that nearly all requests are for."""
+
+    def __init__(self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan["GatewayApp"]) -> None:
+        super().__init__(routes=[Route(GRAPHQL_PATH, endpoint), *routes], lifespan=lifespan)
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and not scope.get("root_path"):
+            await self._endpoint(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     *,
     examples: Sequence[ExampleQuery] | None = None,
     transport: Transport | None = None,
     clock: Clock = time,
-) -> Starlette:
+) -> GatewayApp:
     """The gateway as an ASGI application.
 
     `examples` are the tabs GraphiQL opens with; by default some that fit the configured providers.
@@ -63,20 +78,19 @@ def create_app(
     export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(_app: GatewayApp) -> AsyncGenerator[None]:
         yield
         await providers.aclose()
         await cache.close()
 
     routes: list[BaseRoute] = [
-        Route(GRAPHQL_PATH, endpoint),
         Route(EXPORT_PATH, export),
         Route("/livez", _healthy),
         Route("/readyz", _healthy),
     ]
     if server.graphiql:
         routes += [*graphiql.asset_routes(), Route("/", _to_graphiql)]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return GatewayApp(endpoint, routes, lifespan)
 
 
 def _healthy(_request: Request) -> Response:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import orjson
 from graphql import GraphQLError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -82,13 +82,17 @@ class Endpoint:
     identify: Callable[[Request], str] = anybody
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.respond(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def respond(self, request: Request) -> Response:
-        """The answer, whatever the request is."""
+        request = Request(scope, receive)
         if self.page is not None and wants_page(request):
-            return self.page(request)
+            await self.page(request)(scope, receive, send)
+            return
+        status, headers, body = await self._respond(request)
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _respond(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
+        """The status, headers and body of the answer, whatever the request is."""
         sent_id = request.headers.get("x-request-id", "")
         request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
         media_type = accept.answer_type(_accept(request))
@@ -110,8 +114,12 @@ class Endpoint:
             "x-content-type-options": "nosniff",
         }
         if is_known(request, headers):
-            return Response(None, 304, headers)
-        return Response(answer.body, answer.status, headers, f"{media_type or accept.JSON}; charset=utf-8")
+            return 304, headers, b""
+        content = {
+            "content-type": f"{media_type or accept.JSON}; charset=utf-8",
+            "content-length": str(len(answer.body)),
+        }
+        return answer.status, {**headers, **content}, answer.body
 
     async def _answer(self, request: Request, request_id: str, media_type: str) -> Answer:
         asked = await read_request(request, self.max_body_bytes)
@@ -174,8 +182,9 @@ def _encoded(answer: Mapping[str, Any], request_id: str) -> bytes:
 
 def wants_page(request: Request) -> bool:
     """Whether a browser asks for a page to look at, rather than for the answer to a query."""
-    is_read = request.method in ("GET", "HEAD") and "query" not in request.query_params
-    return is_read and accept.prefers_page(_accept(request))
+    if request.method not in ("GET", "HEAD"):
+        return False
+    return "query" not in request.query_params and accept.prefers_page(_accept(request))
 
 
 async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:
@@ -211,24 +220,24 @@ def _parameters(parameters: dict[str, Any]) -> GraphQLRequest:
     return GraphQLRequest(query, operation_name or None, cast("dict[str, Any] | None", variables))
 
 
-async def _body(request: Request, max_bytes: int) -> bytes:
+async def _body(request: Request, max_bytes: int) -> bytearray:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise HttpError(413, f"the body may hold {max_bytes} bytes at most", {"connection": "close"})
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > max_bytes:
-                raise HttpError(413, f"the body may hold {max_bytes} bytes at most", {"connection": "close"})
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise HttpError(400, "the body ended early") from None
-    return b"".join(chunks)
+    body = bytearray()
+    is_whole = False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, "the body ended early")
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise HttpError(413, f"the body may hold {max_bytes} bytes at most", {"connection": "close"})
+        is_whole = not message.get("more_body", False)
+    return body
 
 
-def _json(text: bytes, what: str) -> Any:
+def _json(text: bytes | bytearray, what: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

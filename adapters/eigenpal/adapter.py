@@ -205,7 +205,7 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
 
 def sorted_parts(parts: frozenset[Part]) -> list[Part]:
     """The parts in a fixed order, so that the same request makes the same calls in the same order."""
-    return [part for part in Part if part in parts]
+    return [part for part in Part if part in parts] if parts else []
 
 
 async def _end(calls: Collection[asyncio.Task[Json | AdapterError]]) -> None:

@@ -45,6 +45,8 @@ _ENDED_BADLY: Mapping[RunStatus, ErrorCode] = {
 }
 """Such a run has an error even where the provider gives no text. The text is never searched for a better code."""
 
+_NO_SOURCE, _NO_GIT, _NO_EVAL = Source(), Git(), Eval()
+
 _SECTIONS: Mapping[Part, str] = {Part.INPUT: "input", Part.USAGE: "usage", Part.DEBUG: "debug"}
 """Parts that are a section of their own, by the section's key."""
 
@@ -194,7 +196,7 @@ def _source(source: Fields | None) -> Source | None:
         automation_found=source.boolean("automationFound"),
         current_version=source.text("currentVersion"),
     )
-    return None if found == Source() else found
+    return None if found == _NO_SOURCE else found
 
 
 def _git(git: Fields | None) -> Git | None:
@@ -206,7 +208,7 @@ def _git(git: Fields | None) -> Git | None:
         resolved_tag=git.text("resolvedTag"),
         commit_sha=git.text("commitSha"),
     )
-    return None if found == Git() else found
+    return None if found == _NO_GIT else found
 
 
 def _initiator(trigger: Fields, trigger_type: str | None) -> Actor | None:
@@ -270,7 +272,7 @@ def _eval(run: Fields) -> Eval | None:
         example_id=section.text("exampleId"),
     )
     # The oldest era has the fields on every run, all null where the run evaluates nothing.
-    return None if found == Eval() else found
+    return None if found == _NO_EVAL else found
 
 
 def _review(execution: Fields) -> Review | None:
