@@ -79,7 +79,7 @@ class Flights(Generic[K, P, V]):
         wants: Mapping[K, frozenset[P]],
         work: Callable[[Mapping[K, frozenset[P]]], Coroutine[Any, Any, Mapping[K, V]]],
     ) -> _Flight[K, P, V]:
-        flight = _Flight[K, P, V](wants, asyncio.get_running_loop().create_task(work(wants)))
+        flight: _Flight[K, P, V] = _Flight(wants, asyncio.get_running_loop().create_task(work(wants)))
         for key in wants:
             self._flights.setdefault(key, []).append(flight)
         flight.task.add_done_callback(lambda _: self._land(flight))

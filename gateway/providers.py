@@ -1,6 +1,6 @@
 """The configured providers: each one's adapter, what it can do, and how its last calls went."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,9 @@ from adapters.upstream import Transport
 
 from .caching.keys import Keys, unshared
 from .settings import Settings
+
+
+NOTHING: frozenset[Part] = frozenset()
 
 
 @dataclass(slots=True)
@@ -48,9 +51,9 @@ class Provider:
         self.batches: BatchesRuns | None = adapter if isinstance(adapter, BatchesRuns) else None
         self.lists: ListsRuns | None = adapter if isinstance(adapter, ListsRuns) else None
 
-    def supported(self, parts: Iterable[Part]) -> frozenset[Part]:
+    def supported(self, parts: Collection[Part]) -> frozenset[Part]:
         """Those of the parts that this provider has at all."""
-        return frozenset(part for part in parts if part in self.parts)
+        return frozenset([part for part in parts if part in self.parts]) if parts else NOTHING
 
 
 class Providers:
