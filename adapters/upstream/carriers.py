@@ -38,6 +38,7 @@ class RustCarrier:
             .follow_redirects(False)
             .default_cookie_store(False)
             .referer(False)
+            .http2(True)
             .build()
         )
 
