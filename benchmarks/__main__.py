@@ -1,11 +1,10 @@
 """`python -m benchmarks`: every workload, interleaved over rounds, as ratios to a bare proxy in the same run."""
 
 import argparse
-import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -15,24 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Sample, client, get, load, post
+from benchmarks.processes import process
 from benchmarks.upstream import Documents
 from benchmarks.workloads import Workload, workloads
 
 PROXY = "bare proxy"
-
-
-@contextmanager
-def process(*arguments: str) -> Generator[tuple[str, int]]:
-    """A server in a process of its own: its URL and process id. Stopped on exit."""
-    with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True) as started:  # noqa: S603
-        try:
-            assert started.stdout is not None  # noqa: S101 - it is a pipe
-            port = started.stdout.readline().strip()
-            if not port:
-                raise RuntimeError(f"{arguments} did not start")
-            yield f"http://127.0.0.1:{port}", started.pid
-        finally:
-            started.terminate()
 
 
 class Benchmark:

@@ -1,11 +1,13 @@
 """The provider side of a benchmark: prepared documents from memory, as fast as Python can send them.
 
-Run as a process of its own: it prints its port, serves until killed, and answers `GET /calls` with the number of
-requests it had (that one not counted).
+Run as a process of its own, `python -m benchmarks.upstream [MILLISECONDS]`: it prints its port, serves until killed,
+and answers `GET /calls` with the number of requests it had (that one not counted). The other answers take as long as
+it is told.
 """
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -105,8 +107,9 @@ class Connection(asyncio.Protocol):
 
     calls = 0
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, latency: float) -> None:
         self._documents = documents
+        self._latency = latency
         self._parser = httptools.HttpRequestParser(self)
         self._target = ""
         self._body = b""
@@ -131,6 +134,12 @@ class Connection(asyncio.Protocol):
             self._send(200, str(Connection.calls).encode())
             return
         Connection.calls += 1
+        if self._latency:
+            asyncio.get_running_loop().call_later(self._latency, self._answer)
+        else:
+            self._answer()
+
+    def _answer(self) -> None:
         answer = self._documents.answers.get(self._target)
         if answer is not None:
             self._send(200, answer(self._body))
@@ -147,13 +156,15 @@ class Connection(asyncio.Protocol):
         self._transport.write(head.encode() + body)
 
 
-async def serve() -> None:
-    """Serve on a free loopback port, which is printed."""
+async def serve(latency: float) -> None:
+    """Serve on a free loopback port, which is printed. `latency` in seconds."""
     documents = Documents()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(documents), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(documents, latency), "127.0.0.1", 0, backlog=1024
+    )
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the parent reads it
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve(int(sys.argv[1]) / 1000 if sys.argv[1:] else 0))
