@@ -3,16 +3,17 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from time import time
+from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
 from adapters.upstream import Transport
 
-from . import graphiql
+from . import graphiql, health
 from .cache import RunCache
 from .caching.answers import Answers
 from .caching.entry import Clock
@@ -25,7 +26,7 @@ from .graphiql import ExampleQuery
 from .providers import Providers
 from .schema import build, run_type_names
 from .service import RunService
-from .settings import Settings
+from .settings import CacheSettings, Settings
 
 GRAPHQL_PATH = "/graphql"
 
@@ -50,16 +51,22 @@ def create_app(
     examples: Sequence[ExampleQuery] | None = None,
     transport: Transport | None = None,
     clock: Clock = time,
+    previous: GatewayApp | None = None,
 ) -> GatewayApp:
     """The gateway as an ASGI application.
 
     `examples` are the tabs GraphiQL opens with; by default some that fit the configured providers.
     `transport` takes the place of the network towards the providers, `clock` that of the time by which runs are kept.
+    `previous` is the one whose place this one takes: its runs are found by whoever may still find them.
     """
-    keys = Keys.of(settings.cache)
+    kept: Kept | None = None if previous is None else previous.state.kept
+    # What replicas share is found there.
+    if kept is not None and (kept.settings != settings.cache or settings.cache.url is not None):
+        kept = None
+    keys = Keys.of(settings.cache) if kept is None else kept.keys
     providers = Providers.open(settings, transport, keys)
     record_types = {provider.adapter.record_type for provider in providers}
-    cache = RunCache.open(settings.cache, keys, record_types, clock)
+    cache = RunCache.open(settings.cache, keys, record_types, clock) if kept is None else kept.cache
     answers = Answers(settings.cache, clock, cache.counts) if settings.cache.reuse_answers else None
     service = RunService(cache, concurrency=settings.feed.concurrency)
     type_names = run_type_names()
@@ -85,17 +92,21 @@ def create_app(
 
     routes: list[BaseRoute] = [
         Route(EXPORT_PATH, export),
-        Route("/livez", _healthy),
-        Route("/readyz", _healthy),
+        *health.routes(cache.is_reachable),
     ]
     if server.graphiql:
         routes += [*graphiql.asset_routes(), Route("/", _to_graphiql)]
-    return GatewayApp(endpoint, routes, lifespan)
+    app = GatewayApp(endpoint, routes, lifespan)
+    app.state.kept = Kept(settings.cache, keys, cache)
+    return app
 
 
-def _healthy(_request: Request) -> Response:
-    """The process answers, and it only starts with a configuration it can use. Providers that are down don't count."""
-    return JSONResponse({"status": "ok"})
+class Kept(NamedTuple):
+    """The runs that an application keeps, and the names it keeps them under."""
+
+    settings: CacheSettings
+    keys: Keys
+    cache: RunCache
 
 
 def _to_graphiql(request: Request) -> Response:

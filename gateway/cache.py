@@ -165,6 +165,10 @@ class RunCache:
         if self._shared is not None:
             self._shared.let_go(turn.lock)
 
+    async def is_reachable(self) -> bool:
+        """Whether the server that replicas share answers, where there is to be one."""
+        return self._shared is None or await self._shared.is_reachable()
+
     async def close(self) -> None:
         """Release connections."""
         if self._shared is not None:

@@ -64,10 +64,10 @@ def serve(
     port: PortOption = None,
     workers: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Processes to answer with.")] = 1,
 ) -> None:
-    """Serve GraphQL over the providers of a configuration."""
-    from . import serving
+    """Serve GraphQL over the providers of a configuration. SIGHUP reads it again; SIGTERM finishes what has begun."""
+    from . import reloading, serving
     from . import workers as processes
-    from .app import GRAPHQL_PATH, create_app
+    from .app import GRAPHQL_PATH
 
     settings = _load(config)
     sock = _listen(host or settings.server.host, settings.server.port if port is None else port)
@@ -78,10 +78,10 @@ def serve(
         console.print(f"RunGraph serves {names} at {url}{GRAPHQL_PATH}")
 
     if workers == 1:
-        serving.serve(create_app(settings), sock, started)
+        reloading.serve(config, settings, sock, started)
     else:
-        started(serving.url_of(sock))
-        processes.serve(config, sock, workers)
+        url = serving.url_of(sock)
+        raise typer.Exit(processes.serve(config, settings, sock, workers, lambda: started(url)))
 
 
 @app.command(

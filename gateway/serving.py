@@ -1,16 +1,21 @@
 """Runs the gateway's HTTP server in the main thread until it is told to stop."""
 
+import asyncio
 import gc
-import signal
+import logging
+import os
 import socket
 from collections.abc import Callable
+from time import monotonic
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-SHUTDOWN_SECONDS = 10
+from .health import DRAINING
+from .settings import ServerSettings
+
 BACKLOG = 2048
 
 
@@ -43,49 +48,76 @@ def settle_memory() -> None:
     """Take what is loaded by now out of garbage collection, and collect less often.
 
     The schema and the modules stay for good. Without this, walking them again and again takes a tenth of the time of
-    small answers, and pauses of tens of milliseconds.
+    small answers, and pauses of tens of milliseconds. Called again, it finds what has become garbage since.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
-def uvicorn_options() -> dict[str, Any]:
-    """What every server process is started with."""
-    return {
-        "log_level": "warning",
-        "access_log": False,
-        "ws": "none",
-        "server_header": False,
-        "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
-    }
+class Server(uvicorn.Server):
+    """One process's server.
 
+    Told to stop, it says so at /readyz for `drain_delay_ms`, and asks clients to close their connections; then it stops
+    listening, and gives the requests in flight `drain_ms` to finish before they are cut. `started` is called once it
+    listens.
+    """
 
-def serve(app: ASGIApp, sock: socket.socket, started: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; requests in flight are finished first. `started` gets the root URL."""
-    settle_memory()
-    config = uvicorn.Config(app, **uvicorn_options())
-    server = _Announcing(config, lambda: started(url_of(sock)))
-    # uvicorn raises the signal again once it has shut down. By default SIGTERM would then end the process on the spot.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        server.run(sockets=[sock])
-    except KeyboardInterrupt:
-        return
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    def __init__(self, app: ASGIApp, settings: ServerSettings, started: Callable[[], None] | None = None) -> None:
+        options: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "server_header": False}
+        super().__init__(uvicorn.Config(app, interface="asgi3", **options))
+        self.apply(settings)
+        self._started = started
 
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._announce = announce
+    def apply(self, settings: ServerSettings) -> None:
+        """Use these settings for what has not happened yet."""
+        self._delay = settings.drain_delay_ms / 1000
+        config: Any = self.config  # uvicorn says whole seconds, and takes any number of them
+        config.timeout_graceful_shutdown = settings.drain_ms / 1000
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if not self.should_exit:
-            self._announce()
+        if self._started is not None and not self.should_exit:
+            self._started()
+
+    async def main_loop(self) -> None:
+        await super().main_loop()
+        self.lifespan.state[DRAINING] = True
+        self.config.encoded_headers.append((b"connection", b"close"))
+        end = monotonic() + self._delay
+        while (left := end - monotonic()) > 0:
+            # The headers of every answer are made anew there, about once a second.
+            await self.on_tick(0)
+            await asyncio.sleep(min(left, 1))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # One line says how many requests were cut: without a stack trace for each.
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn's own would raise the signal again after all is done, and the exit code would not be 0.
+        self.should_exit = True
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+class ForegroundServer(Server):
+    """The server of a process that has no other: a second signal ends it at once, whatever it is doing."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
+
+
+def serve(
+    app: ASGIApp, sock: socket.socket, started: Callable[[str], None], settings: ServerSettings | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM, and as `Server` says after it. `started` gets the root URL."""
+    settle_memory()
+    server = ForegroundServer(app, settings or ServerSettings(), lambda: started(url_of(sock)))
+    server.run(sockets=[sock])

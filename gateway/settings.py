@@ -71,7 +71,11 @@ CacheUrl = Annotated[SecretStr, BeforeValidator(resolve_secret), AfterValidator(
 
 
 class ServerSettings(_Section):
-    """Where to listen, and what a client may send."""
+    """Where to listen, what a client may send, and how to stop.
+
+    Told to stop, the server goes on for `drain_delay_ms` while it says that it is not ready; then it listens no more,
+    and requests in flight have `drain_ms` to finish.
+    """
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
@@ -79,6 +83,8 @@ class ServerSettings(_Section):
     introspection: bool = True
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_ids: int = Field(default=500, ge=1)
+    drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
+    drain_delay_ms: int = Field(default=0, ge=0, le=300_000)
 
 
 class CacheSettings(_Section):

@@ -102,6 +102,10 @@ class SharedServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def is_reachable(self) -> bool:
+        """Whether it answers; during a pause after a failure, whether it did."""
+        return await self._call(lambda: self._backend.client.ping()) is not None
+
     async def close(self) -> None:
         await asyncio.gather(*self._tasks)
         await self._backend.close()

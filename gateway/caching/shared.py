@@ -135,6 +135,9 @@ class SharedRuns:
         if lock.won:
             self._server.let_go(lock)
 
+    async def is_reachable(self) -> bool:
+        return await self._server.is_reachable()
+
     async def close(self) -> None:
         await self._server.close()
 
