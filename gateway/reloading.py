@@ -121,9 +121,10 @@ class Reloads:
     def listen(self) -> None:
         """Reload on SIGHUP, where the system has it."""
         if hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._want)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.want)
 
-    def _want(self) -> None:
+    def want(self) -> None:
+        """Reload, now or after the reload in progress."""
         self._is_wanted = True
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())

@@ -62,6 +62,8 @@ class RustCarrier:
 
     async def aclose(self) -> None:
         await self._client.close()
+        # Its idle connections close when nothing refers to it any more, which may be long after this.
+        del self._client
 
 
 class TransportCarrier:

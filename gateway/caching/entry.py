@@ -88,8 +88,13 @@ class Entry:
         return replace(self, outcome=record.with_parts_of(known), part_lives=lives, size=self.size + left.size)
 
     def without_errors(self) -> "Entry":
-        """This entry without what failed on the way to it."""
-        if isinstance(self.outcome, RunRecord) and self.outcome.part_errors:
+        """This entry without what failed on the way to it.
+
+        An error's trace holds whatever the call had in hand, such as the body of the answer.
+        """
+        if isinstance(self.outcome, NotFound):
+            return replace(self, outcome=NotFound(provider=self.outcome.provider))
+        if self.outcome.part_errors:
             return replace(self, outcome=replace(self.outcome, part_errors={}))
         return self
 

@@ -42,6 +42,13 @@ class Shelf:
     def put_missing(self, native_id: str) -> None:
         run(self.cache.keep("fake", {native_id: NotFound(provider="fake")}, {}))
 
+    def put_found_missing(self, native_id: str) -> None:
+        """As `put_missing`, by an error that was raised while something was in hand."""
+        try:
+            raise NotFound(provider="fake")
+        except NotFound as error:
+            run(self.cache.keep("fake", {native_id: error}, {}))
+
     def get(self, native_id: str = "1", source: str = "fake") -> RunRecord | NotFound | None:
         """What is known and fresh."""
         entry = run(self.cache.find(source, {native_id: NONE})).get(native_id)
@@ -55,6 +62,13 @@ class Shelf:
 
 
 class TestLife:
+    def test_the_trace_of_an_error_is_not_kept(self) -> None:
+        shelf = Shelf()
+        shelf.put_found_missing("1")
+        kept = shelf.get()
+        assert isinstance(kept, NotFound)
+        assert (kept.provider, kept.__traceback__, kept.__context__) == ("fake", None, None)
+
     @pytest.mark.parametrize(
         ("status", "ttl"),
         [

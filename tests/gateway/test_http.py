@@ -293,8 +293,9 @@ def test_the_other_paths(app: ASGIApp) -> None:
 
     assert (answers["/"].status_code, answers["/"].headers["location"]) == (307, "/graphql")
     assert answers["/graphql/"].headers["location"] == GRAPHQL
-    for path in ("/livez", "/readyz"):
-        assert (answers[path].status_code, answers[path].json()) == (200, {"status": "ok"})
+    assert (answers["/livez"].status_code, answers["/livez"].json()) == (200, {"status": "ok"})
+    ready = {"status": "ok", "checks": {"config": "ok", "cache": "ok"}}
+    assert (answers["/readyz"].status_code, answers["/readyz"].json()) == (200, ready)
     assert answers["/nothing"].status_code == 404
     assert answers["/graphql/x"].status_code == 404
     assert [a.status_code for a in send(app, httpx.Request("HEAD", f"{ORIGIN}/livez"))] == [200]

@@ -1,18 +1,14 @@
 """`rungraph demo` and `rungraph serve` as processes: what they print, what they answer, how they stop."""
 
-import os
 import re
 import shlex
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import httpx
@@ -22,66 +18,10 @@ from gateway.cli import DEFAULT_PORT
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
 
+from .processes import PATIENCE, rungraph
 from .toml import write_toml
 
-ROOT = Path(__file__).parents[2]
 PROVIDERS = ["refactor", "eigenpal", "middesk", "rightbrain", "bridgetown"]
-PATIENCE = 60
-"""Seconds until a process that says nothing counts as stuck."""
-
-
-class Process:
-    """A running `rungraph`, with what it printed so far."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.lines: list[str] = []
-        self._incoming: Queue[str | None] = Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def read_until(self, start: str) -> str:
-        """The next line that starts so."""
-        while (line := self._incoming.get(timeout=PATIENCE)) is not None:
-            self.lines.append(line)
-            if line.startswith(start):
-                return line
-        raise AssertionError(f"no line {start!r} in {self.lines}")
-
-    def stop(self, number: signal.Signals) -> tuple[int, str]:
-        """Sends the signal; the exit code, and all that was printed to both streams."""
-        self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
-        while (line := self._incoming.get(timeout=PATIENCE)) is not None:
-            self.lines.append(line)
-        return code, "\n".join(self.lines)
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
-            for line in output:
-                self._incoming.put(line.rstrip("\n"))
-        self._incoming.put(None)
-
-
-@contextmanager
-def rungraph(*arguments: str, columns: int = 80) -> Generator[Process]:
-    """Starts the command with its output piped, as a supervisor would; ends it whatever happens."""
-    # A program of its own group, so that a terminal's signals to the tests don't reach it.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": str(columns)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield Process(process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
 def answer_of_curl(line: str) -> Any:
@@ -174,23 +114,3 @@ def test_a_served_gateway_finishes_what_it_has_begun(world: DemoWorld, tmp_path:
         for name, key in [(name, "client_secret" if name == "rightbrain" else "token") for name in PROVIDERS]
     ]
     assert world.rightbrain.client_secret not in output
-
-
-def test_several_workers_answer_on_one_port(world: DemoWorld, tmp_path: Path) -> None:
-    providers = {f"providers.{name}": section for name, section in world.configuration()["providers"].items()}
-    path = write_toml(tmp_path / "rungraph.toml", providers)
-    run = f"refactor:{world.refactor.native_ids()[0]}"
-
-    with rungraph("serve", "--config", str(path), "--port", "0", "--workers", "2") as served:
-        url = served.read_until("RunGraph serves ").rpartition(" ")[2]
-        body = {"query": f'{{ run(id: "{run}") {{ id }} }}'}
-        # The socket is open from the start: the first answer waits until a worker is there.
-        answers = [httpx.post(url, json=body, trust_env=False, timeout=PATIENCE).json() for _ in range(4)]
-        children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
-        workers = len(children.read_text().split()) if children.exists() else 2
-        code, output = served.stop(signal.SIGTERM)
-
-    assert answers == [{"data": {"run": {"id": run}}}] * 4
-    assert workers >= 2
-    assert code == 0
-    assert "Traceback" not in output
