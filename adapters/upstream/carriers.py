@@ -113,3 +113,16 @@ TRANSPORT_ERRORS: Sequence[tuple[type[Exception], type[errors.AdapterError]]] = 
 
 
 FOREIGN: tuple[type[Exception], ...] = tuple(foreign for foreign, _ in TRANSPORT_ERRORS)
+
+
+def meaning(error: Exception) -> type[errors.AdapterError]:
+    """What an exception of the HTTP clients means."""
+    if isinstance(error, rust.BodyDecodeError) and _is_cut(error):
+        return errors.Unavailable
+    return next(ours for foreign, ours in TRANSPORT_ERRORS if isinstance(error, foreign))
+
+
+def _is_cut(error: rust.BodyDecodeError) -> bool:
+    """Whether the connection ended in the middle of an answer: only the causes tell that from one that is garbled."""
+    causes = (error.details or {}).get("causes") or ()
+    return any("end of file before message length" in cause["message"] for cause in causes)

@@ -12,7 +12,7 @@ from adapters import errors
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
-from .carriers import FOREIGN, TRANSPORT_ERRORS, RustCarrier, TooLarge, Transport, TransportCarrier
+from .carriers import FOREIGN, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
 
 
@@ -138,5 +138,4 @@ class UpstreamClient:
             ) from None
         except FOREIGN as error:
             # The client's text is dropped: it may hold the URL.
-            ours = next(ours for foreign, ours in TRANSPORT_ERRORS if isinstance(error, foreign))
-            raise ours(provider=self.provider) from error
+            raise meaning(error)(provider=self.provider) from error

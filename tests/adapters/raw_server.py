@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
+import ssl
+import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,15 +19,18 @@ class KeepAlive(Exception):
 
 @dataclass(slots=True)
 class RawServer:
-    """`connections` counts them; `asked` is set by the first request."""
+    """`connections` and `requests` count them; `asked` is set by the first request."""
 
     url: str = ""
     connections: int = 0
+    requests: int = 0
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @asynccontextmanager
-async def raw_server(answer: Answer, *, unasked: bool = False) -> AsyncGenerator[RawServer]:
+async def raw_server(
+    answer: Answer, *, unasked: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[RawServer]:
     """Serves until the block ends; then every connection is closed. `unasked`: answers before any request came."""
     state = RawServer()
     tasks: set[asyncio.Task[None]] = set()
@@ -35,6 +41,7 @@ async def raw_server(answer: Answer, *, unasked: bool = False) -> AsyncGenerator
             while True:
                 if not unasked:
                     await reader.readuntil(b"\r\n\r\n")
+                    state.requests += 1
                     state.asked.set()
                 try:
                     await answer(writer)
@@ -53,9 +60,9 @@ async def raw_server(answer: Answer, *, unasked: bool = False) -> AsyncGenerator
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     host, port = server.sockets[0].getsockname()
-    state.url = f"http://{host}:{port}"
+    state.url = f"{'http' if tls is None else 'https'}://{host}:{port}"
     try:
         yield state
     finally:
@@ -86,6 +93,8 @@ def resetting(content: bytes) -> Answer:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(content)
         await writer.drain()
+        # Without it the connection would end in good order.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
 
     return answer
@@ -98,6 +107,19 @@ def hanging(content: bytes = b"") -> Answer:
         writer.write(content)
         await writer.drain()
         await asyncio.Event().wait()
+
+    return answer
+
+
+def dripping(content: bytes) -> Answer:
+    """Sends these bytes one at a time, again and again, until the client goes away."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            for number in content:
+                writer.write(bytes([number]))
+                await writer.drain()
+                await asyncio.sleep(0.001)
 
     return answer
 
