@@ -77,7 +77,7 @@ def warm(running_world: DemoWorld) -> None:
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_trouble(world: DemoWorld, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_trouble(world: DemoWorld, name: str, caplog: pytest.LogCaptureFixture) -> None:
     trouble = TROUBLES[name]
     kind = trouble.error
     broken = [f"{provider}:{ended_run(world, provider)}" for provider in PROVIDERS]
@@ -86,7 +86,7 @@ def test_trouble(world: DemoWorld, name: str, tmp_path: Path, caplog: pytest.Log
     async def body() -> tuple[httpx.Response, dict[str, RawServer]]:
         tasks = asyncio.all_tasks()
         async with AsyncExitStack() as stack:
-            servers = {name: await stack.enter_async_context(trouble.serving(tmp_path)) for name in PROVIDERS}
+            servers = {name: await stack.enter_async_context(trouble.serving()) for name in PROVIDERS}
             answer = await asked(in_trouble(world, servers, trouble), [*broken, well])
         assert asyncio.all_tasks() == tasks
         return answer, servers
@@ -117,7 +117,7 @@ def test_trouble(world: DemoWorld, name: str, tmp_path: Path, caplog: pytest.Log
 
 
 @pytest.mark.parametrize("provider", ["refactor", "eigenpal", "middesk", "rightbrain"])
-def test_an_answer_that_ends_with_its_connection(world: DemoWorld, provider: str, tmp_path: Path) -> None:
+def test_an_answer_that_ends_with_its_connection(world: DemoWorld, provider: str) -> None:
     """As HTTP/1.0 has it."""
     simulator = world.simulators[provider]
     ids = run_ids(provider, [ended_run(world, provider)])
@@ -129,7 +129,7 @@ def test_an_answer_that_ends_with_its_connection(world: DemoWorld, provider: str
     serving = raw(sending(b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n" + whole))
 
     async def body() -> tuple[httpx.Response, RawServer]:
-        async with serving(tmp_path) as server:
+        async with serving() as server:
             elsewhere = {**section, "base_url": server.url + simulator.prefix}
             return await asked({"providers": {provider: elsewhere}}, ids), server
 

@@ -4,15 +4,9 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import trustme
 
 from adapters.errors import BadResponse, TimedOut, Unavailable
 from tests.adapters.raw_server import (
@@ -26,8 +20,8 @@ from tests.adapters.raw_server import (
     sending,
 )
 
-Serving = Callable[[Path], AbstractAsyncContextManager[RawServer]]
-"""Runs a server while a block runs; the folder is for files it needs."""
+Serving = Callable[[], AbstractAsyncContextManager[RawServer]]
+"""Runs a server while a block runs."""
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 BODY = b'{"id": "x", "padding": "' + b"x" * 2000 + b'"}'
@@ -42,7 +36,7 @@ def raw(answer: Answer) -> Serving:
     """A server of bytes."""
 
     @asynccontextmanager
-    async def serving(_folder: Path) -> AsyncGenerator[RawServer]:
+    async def serving() -> AsyncGenerator[RawServer]:
         async with raw_server(answer) as server:
             yield server
 
@@ -50,7 +44,7 @@ def raw(answer: Answer) -> Serving:
 
 
 @asynccontextmanager
-async def plain(_folder: Path) -> AsyncGenerator[RawServer]:
+async def plain() -> AsyncGenerator[RawServer]:
     """Speaks HTTP where its URL says HTTPS, and takes the client's greeting for a bad request."""
     async with raw_server(sending(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"), unasked=True) as server:
         server.url = server.url.replace("http:", "https:")
@@ -58,43 +52,24 @@ async def plain(_folder: Path) -> AsyncGenerator[RawServer]:
 
 
 @asynccontextmanager
-async def refusing(_folder: Path) -> AsyncGenerator[RawServer]:
+async def refusing() -> AsyncGenerator[RawServer]:
     async with raw_server(sending(b"")) as server:
         pass
     yield RawServer(server.url)
 
 
 @asynccontextmanager
-async def nowhere(_folder: Path) -> AsyncGenerator[RawServer]:
+async def nowhere() -> AsyncGenerator[RawServer]:
     yield RawServer("http://nothing.invalid")
 
 
 @asynccontextmanager
-async def self_signed(folder: Path) -> AsyncGenerator[RawServer]:
+async def unknown() -> AsyncGenerator[RawServer]:
+    """Speaks TLS, with a certificate of an authority that nobody knows."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate(folder))
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)  # pyright: ignore[reportUnknownMemberType]
     async with raw_server(sending(b""), tls=tls) as server:
         yield server
-
-
-def certificate(folder: Path) -> Path:
-    """A file with a key and a certificate of 127.0.0.1 that nobody but itself vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +95,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "refused": Trouble(refusing, Unavailable, 0, 0),
     "no such host": Trouble(nowhere, Unavailable, 0, 0),
     "plain HTTP where TLS should be": Trouble(plain, Unavailable, 1, 0),
-    "certificate that nobody vouches for": Trouble(self_signed, Unavailable, 0, 0),
+    "certificate that nobody vouches for": Trouble(unknown, Unavailable, 0, 0),
     "closed at once": Trouble(raw(sending(b"")), Unavailable),
     "reset at once": Trouble(raw(resetting(b"")), Unavailable),
     "reset in the headers": Trouble(raw(resetting(HEAD + b"content-le")), Unavailable),
