@@ -1,8 +1,10 @@
 """SIGTERM and SIGINT, with requests in flight: what is finished, what is cut, when the process ends."""
 
 import signal
+from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.gateway.processes import PATIENCE, rungraph
 
@@ -80,3 +82,14 @@ def test_a_second_signal_ends_all_workers_at_once(upstream: Upstream) -> None:
 
     assert isinstance(asked.exception(PATIENCE), httpx.TransportError)
     assert (code, "Traceback" in output) == (128 + signal.SIGINT, False)
+
+
+def test_workers_that_can_not_start_end_it(upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    customized = "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv):\n    os._exit(7)\n"
+    (tmp_path / "sitecustomize.py").write_text(customized, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    upstream.configure(TOKENS[0])
+    with rungraph("serve", "--config", str(upstream.file), "--port", "0", "--workers", "2") as process:
+        code, output = process.end()
+
+    assert (code, output) == (1, "a worker could not start: stopping")
