@@ -30,6 +30,7 @@ from .errors import MASKED, log_unexpected, present
 from .schema import GatewaySchema
 
 METHODS = "GET, HEAD, POST"
+FORBIDDEN: Mapping[str, str] = {"www-authenticate": 'Bearer error="insufficient_scope"'}
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
@@ -40,7 +41,8 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = headers or {}
-        self.code = ErrorCode.INTERNAL if status >= 500 else ErrorCode.INVALID_INPUT
+        refused = ErrorCode.PERMISSION_DENIED if status == 403 else ErrorCode.INVALID_INPUT
+        self.code = ErrorCode.INTERNAL if status >= 500 else refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Endpoint:
     """
 
     schema: GatewaySchema
-    new_context: Callable[[str], Context]
+    new_context: Callable[[str, Scope], Context]
     max_body_bytes: int
     page: Callable[[Request], Response] | None
     answers: Answers | None = None
@@ -129,7 +131,7 @@ class Endpoint:
             question = Question.of(who, media_type, asked.query, asked.operation_name, asked.variables)
             if question is not None and (kept := self.answers.get(question)) is not None:
                 return Answer(200, kept.body, kept.expires_at - self.clock())
-        context = self.new_context(request_id)
+        context = self.new_context(request_id, request.scope)
         result = await self._execute(asked, request, context)
         errors = present(result.errors, request_id) if result.errors else []
         if result.data is None and errors and "path" not in errors[0]:
@@ -151,7 +153,8 @@ class Endpoint:
     async def _execute(self, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:
         # The answer says which runs are stale.
         context.freshness.allows_stale = True
-        allowed = {OperationType.QUERY, OperationType.MUTATION} if request.method == "POST" else {OperationType.QUERY}
+        may_change = request.method == "POST" and context.can_write
+        allowed = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
         try:
             return await self.schema.execute(
                 asked.query,
@@ -162,7 +165,9 @@ class Endpoint:
             )
         except CannotGetOperationTypeError:
             return ExecutionResult(None, [GraphQLError("operationName must name one of the document's operations.")])
-        except InvalidOperationTypeError:
+        except InvalidOperationTypeError as error:
+            if request.method == "POST" and error.operation_type is OperationType.MUTATION:
+                raise HttpError(403, "this caller may read, and change nothing", FORBIDDEN) from None
             raise HttpError(405, f"this operation can't be sent with {request.method}", {"allow": "POST"}) from None
         except Exception as error:
             log_unexpected(error, context.request_id, "the operation")

@@ -84,6 +84,10 @@ class Providers:
     def get(self, name: str) -> Provider | None:
         return self._by_name.get(name)
 
+    def only(self, names: Collection[str]) -> "Providers":
+        """Those of the providers that have one of the names, as if there were no others."""
+        return Providers(provider for provider in self if provider.name in names)
+
     async def aclose(self) -> None:
         """Release all connections."""
         for provider in self:
