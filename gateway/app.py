@@ -23,7 +23,7 @@ from .caching.answers import Answers
 from .caching.entry import Clock
 from .caching.keys import Keys
 from .context import Context
-from .endpoint import Endpoint, wants_page
+from .endpoint import VARY, Endpoint, wants_page
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
 from .graphiql import ASSETS_PATH, ExampleQuery
@@ -81,7 +81,7 @@ def create_app(
     type_names = run_type_names()
     server = settings.server
 
-    desk = Desk(settings.auth, providers, transport=transport)
+    desk = Desk(settings, providers, keys, transport=transport)
     # Without anything to settle, no request pays for it.
     everybody = Access(ANYBODY, providers)
     see: Callable[[Scope], Access] = access_of if desk.is_needed else lambda _: everybody
@@ -114,6 +114,7 @@ def create_app(
         answers,
         clock,
         lambda request: see(request.scope).view,
+        ", ".join((VARY, *desk.credential_headers)),
     )
     export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
 

@@ -30,6 +30,7 @@ from .errors import MASKED, log_unexpected, present
 from .schema import GatewaySchema
 
 METHODS = "GET, HEAD, POST"
+VARY = "Accept, Authorization"
 FORBIDDEN: Mapping[str, str] = {"www-authenticate": 'Bearer error="insufficient_scope"'}
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
@@ -72,7 +73,8 @@ def anybody(_request: Request) -> str:
 class Endpoint:
     """An ASGI application for one path. `page` renders GraphiQL for a browser; None where it is switched off.
 
-    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none.
+    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none. `vary` names the
+    headers that an answer depends on.
     """
 
     schema: GatewaySchema
@@ -82,6 +84,7 @@ class Endpoint:
     answers: Answers | None = None
     clock: Clock = time
     identify: Callable[[Request], str] = anybody
+    vary: str = VARY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -112,7 +115,7 @@ class Endpoint:
             **headers,
             **cache_headers(request, answer.body, answer.max_age),
             "x-request-id": request_id,
-            "vary": "Accept, Authorization",
+            "vary": self.vary,
             "x-content-type-options": "nosniff",
         }
         if is_known(request, headers):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from gateway.providers import Providers
+from gateway.providers import Provider, Providers
 
 from .callers import Caller
 
@@ -21,6 +21,8 @@ class Access:
     caller: Caller
     providers: Providers
     view: str = ""
+    leased: tuple[Provider, ...] = ()
+    """Providers with the caller's own credentials, which the desk gets back when the request is done."""
 
 
 def leave(scope: Scope, access: Access) -> None:

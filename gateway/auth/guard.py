@@ -14,7 +14,7 @@ from gateway.endpoint import REQUEST_ID
 
 from .access import leave
 from .desk import Desk
-from .refusals import Refused, malformed
+from .refusals import Refused
 
 
 class Guard:
@@ -38,19 +38,21 @@ class Guard:
         except Refused as refusal:
             await answer(Request(scope), refusal)(scope, receive, send)
             return
-        leave(scope, access)
-        await self._app(scope, receive, send)
+        try:
+            leave(scope, access)
+            await self._app(scope, receive, send)
+        finally:
+            self._desk.dismiss(access)
 
 
 def read_headers(sent: Iterable[tuple[bytes, bytes]], names: frozenset[bytes]) -> dict[str, str]:
-    """The values of some headers of an ASGI scope; Refused where one comes twice, as nobody knows which is meant."""
+    """The values of some headers of an ASGI scope. Of one that comes twice they are joined, as HTTP has it."""
     headers: dict[str, str] = {}
     for raw_name, value in sent:
         if raw_name in names:
             name = raw_name.decode("ascii")
-            if name in headers:
-                raise malformed(f"the header {name} comes more than once")
-            headers[name] = value.decode("latin-1")
+            text = value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
 
 

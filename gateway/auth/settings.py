@@ -84,10 +84,14 @@ class JwtSettings(Section):
 
 
 class AuthSettings(Section):
-    """Who may call. With neither `keys` nor `jwt` everybody who can connect may."""
+    """Who may call. With neither `keys` nor `jwt` everybody who can connect may.
+
+    `max_credentials` is how many callers' own credentials are kept ready to be used again, for all providers together.
+    """
 
     keys: dict[str, KeySettings] = Field(default_factory=dict[str, KeySettings])
     jwt: JwtSettings | None = None
+    max_credentials: int = Field(default=1_000, ge=1, le=1_000_000)
 
     @property
     def is_required(self) -> bool:

@@ -76,7 +76,6 @@ CLOSED = (
         {"authorization": "Bearer rgk_none"},
         {"authorization": f"Bearer {hash_of(ALL)}"},
         {"authorization": f"Bearer {hash_of(ALL).partition(':')[2]}"},
-        {"authorization": f"Bearer {ALL} {ALL}"},
         {"authorization": ALL},
         {"x-api-key": ALL},
         {"cookie": f"authorization=Bearer {ALL}"},
@@ -133,8 +132,9 @@ def test_health_and_the_page_are_open_and_tell_nothing() -> None:
         ("authorization", [b"Bearer " + b"a" * 20_000]),
         ("authorization", [b""]),
         ("authorization", [f"Bearer {ALL}".encode(), f"Bearer {ONE}".encode()]),
+        ("authorization", [f"Bearer {ALL} {ONE}".encode()]),
     ],
-    ids=["control", "tab", "not ASCII", "long", "empty", "twice"],
+    ids=["control", "tab", "not ASCII", "long", "empty", "twice", "two in one"],
 )
 def test_a_header_that_can_t_be_meant(header: str, values: list[bytes]) -> None:
     async def body() -> None:

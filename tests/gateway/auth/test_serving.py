@@ -19,6 +19,7 @@ from gateway.settings import ConfigError, parse
 from tests.gateway.toml import write_toml
 
 from .asking import ALL, ONE, keys
+from .tenants import TOKENS, World
 
 runner = CliRunner()
 PROVIDER = {"base_url": "http://provider.test/v1", "token": "t0ken"}
@@ -170,3 +171,22 @@ def test_a_gateway_in_this_process_asks_nobody(world: DemoWorld, tmp_path: Path)
     answered = runner.invoke(app, ["query", str(query), "--config", str(path)])
     assert answered.exit_code == 0
     assert "eigenpal" in answered.stdout
+
+
+def test_commands_send_callers_own_credentials(tenants: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To providers asked from this process; `check` has none to send, and wants to be asked for one."""
+    sections = {f"providers.{name}": section for name, section in tenants.configuration()["providers"].items()}
+    path = str(write_toml(tmp_path / "rungraph.toml", sections))
+    checked = runner.invoke(app, ["check", "--config", path])
+    assert checked.exit_code == 0, checked.output
+    assert [line.split()[2:4] for line in checked.stdout.splitlines() if " ms" in line] == [["yes", "?"]] * 3
+    monkeypatch.setenv("MINE", TOKENS["ann"])
+    query = tmp_path / "query.graphql"
+    query.write_text(f'{{ run(id: "{tenants.run_ids["refactor"]}") {{ raw }} }}')
+    header = ["--header", "x-refactor-authorization: env:MINE"]
+    answered = runner.invoke(app, ["query", str(query), "--config", path, *header])
+    assert answered.exit_code == 0
+    assert '"tenant": "ann"' in answered.stdout
+    refused = runner.invoke(app, ["query", str(query), "--config", path])
+    assert refused.exit_code == 1
+    assert "x-refactor-authorization" in refused.output
