@@ -19,5 +19,7 @@ USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
+# It listens on all addresses of the container, and refuses to without [auth] in the configuration; where something in
+# front of it settles who may call, set server.allow_unauthenticated = true there.
 ENTRYPOINT ["rungraph"]
 CMD ["serve", "--config", "/etc/rungraph/rungraph.toml", "--host", "0.0.0.0"]

@@ -120,6 +120,10 @@ class RunAdapter(ABC, Generic[S]):
         """How this provider is told who calls: with the configured token, unless an adapter knows better."""
         return Bearer(settings.token)
 
+    def asked_with(self, auth: Auth) -> Self:
+        """The same provider, asked with another credential over the same connections, which stay this adapter's."""
+        return type(self)(self.name, self.settings, self.upstream.with_auth(auth))
+
     @abstractmethod
     async def fetch(self, native_id: str, parts: frozenset[Part]) -> RunRecord:
         """The run with at least the supported ones of `parts`, in the fewest calls.

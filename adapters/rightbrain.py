@@ -42,7 +42,10 @@ class RightbrainSettings(ProviderSettings):
     def _one_credential(self) -> Self:
         if (self.client_id is None) != (self.client_secret is None):
             raise ValueError("client_id and client_secret belong together: give both, or neither and a token")
-        if (self.token is None) == (self.client_id is None):
+        if self.asks_callers:
+            if self.client_id is not None:
+                raise ValueError('there is no client of ours where credentials = "caller"')
+        elif (self.token is None) == (self.client_id is None):
             raise ValueError("give either token, or client_id and client_secret: exactly one of the two")
         return self
 

@@ -1,11 +1,22 @@
 """Configuration of one provider, as every adapter needs it; an adapter with more keys subclasses `ProviderSettings`."""
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 
 
 def resolve_secret(value: object) -> object:
@@ -39,6 +50,14 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
+def _caller_header(value: str) -> str:
+    name = value.lower()
+    # Only for this: whatever else is in a request must not become a credential, and no log shows these.
+    if len(name) > 128 or not re.fullmatch(r"x-[a-z0-9-]+-(authorization|token|key)", name):
+        raise ValueError("expected a name such as x-NAME-authorization: it ends in -authorization, -token or -key")
+    return name
+
+
 def _http_url(value: str) -> str:
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ValueError("the URL may hold printable ASCII characters only, and no blanks")
@@ -54,6 +73,9 @@ def _http_url(value: str) -> str:
 Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]
 """A credential: "env:NAME", "file:PATH" or the literal value; hidden in every representation."""
 
+CallerHeader = Annotated[str, AfterValidator(_caller_header)]
+"""The name of a header that callers send a credential in, in lower case."""
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """An http(s) URL without credentials, query or fragment; a trailing slash is dropped."""
 
@@ -61,6 +83,8 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 class ProviderSettings(BaseModel):
     """The keys every provider has.
 
+    `credentials` says whose credential the provider is asked with: the `token` here, or each caller's own, which comes
+    in the header `caller_header`.
     `timeout_ms` bounds one call as a whole, `connect_timeout_ms` its connection. `max_response_bytes` is the largest
     answer that is read. `max_connections` bounds the idle connections that are kept.
     """
@@ -69,14 +93,35 @@ class ProviderSettings(BaseModel):
 
     adapter: str
     base_url: HttpUrl
+    credentials: Literal["service", "caller"] = "service"
+    caller_header: CallerHeader | None = None
     token: Secret | None = None
     timeout_ms: int = Field(default=10_000, ge=1, le=300_000)
     connect_timeout_ms: int = Field(default=3_000, ge=1, le=60_000)
     max_response_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     max_connections: int = Field(default=100, ge=1, le=10_000)
 
+    @property
+    def asks_callers(self) -> bool:
+        """Whether each caller brings a credential of its own."""
+        return self.credentials == "caller"
+
+    @field_validator("token")
+    @classmethod
+    def _is_used(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if token is not None and info.data.get("credentials") == "caller":
+            raise ValueError('there is no token of ours where credentials = "caller"')
+        return token
+
 
 class TokenSettings(ProviderSettings):
-    """A provider that needs a static bearer token."""
+    """A provider that needs a static bearer token: one of ours, unless callers bring theirs."""
 
-    token: Secret  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
+    token: Secret | None = Field(default=None, validate_default=True)
+
+    @field_validator("token")
+    @classmethod
+    def _is_there(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if token is None and info.data.get("credentials") != "caller":
+            raise PydanticKnownError("missing")
+        return token

@@ -1,28 +1,33 @@
 """The server: routes, and what lives as long as it does."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import time
 from typing import NamedTuple
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Lifespan, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from adapters.upstream import Transport
 
 from . import graphiql, health
+from .auth.access import Access, access_of
+from .auth.callers import ANYBODY
+from .auth.desk import Desk
+from .auth.guard import Guard
 from .cache import RunCache
 from .caching.answers import Answers
 from .caching.entry import Clock
 from .caching.keys import Keys
 from .context import Context
-from .endpoint import Endpoint
+from .endpoint import VARY, Endpoint, wants_page
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
-from .graphiql import ExampleQuery
+from .graphiql import ASSETS_PATH, ExampleQuery
 from .providers import Providers
 from .schema import build, run_type_names
 from .service import RunService
@@ -32,11 +37,22 @@ GRAPHQL_PATH = "/graphql"
 
 
 class GatewayApp(Starlette):
-    """Starlette, with a short cut to the one path that nearly all requests are for."""
+    """Starlette, with a short cut to the one path that nearly all requests are for.
 
-    def __init__(self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan["GatewayApp"]) -> None:
-        super().__init__(routes=[Route(GRAPHQL_PATH, endpoint), *routes], lifespan=lifespan)
-        self._endpoint = endpoint
+    The short cut leads through `middleware` as every other way does.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        routes: Sequence[BaseRoute],
+        lifespan: Lifespan["GatewayApp"],
+        middleware: Sequence[Middleware],
+    ) -> None:
+        super().__init__(routes=[Route(GRAPHQL_PATH, endpoint), *routes], lifespan=lifespan, middleware=middleware)
+        self._endpoint: ASGIApp = endpoint
+        for outer in reversed(middleware):
+            self._endpoint = outer.cls(self._endpoint, *outer.args, **outer.kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and not scope.get("root_path"):
@@ -72,21 +88,47 @@ def create_app(
     type_names = run_type_names()
     server = settings.server
 
-    def new_context(request_id: str) -> Context:
-        return Context(providers, service, type_names, server.max_ids, request_id, feed_settings=settings.feed)
+    desk = Desk(settings, providers, keys, transport=transport)
+    # Without anything to settle, no request pays for it.
+    everybody = Access(ANYBODY, providers)
+    see: Callable[[Scope], Access] = access_of if desk.is_needed else lambda _: everybody
 
-    tabs = examples_for(providers) if examples is None else examples
+    def new_context(request_id: str, scope: Scope) -> Context:
+        access = see(scope)
+        return Context(
+            access.providers,
+            service,
+            type_names,
+            server.max_ids,
+            request_id,
+            feed_settings=settings.feed,
+            can_write=access.caller.can_write,
+        )
+
+    # The page is open to everybody, and must not tell what only some may see.
+    example = "<provider>" if settings.auth.is_required else next(iter(providers)).name
+    tabs = examples_for(example) if examples is None else examples
 
     def page(request: Request) -> Response:
         return graphiql.page(GRAPHQL_PATH, tabs, root_path=request.scope.get("root_path", ""))
 
     schema = build(introspection=server.introspection)
-    endpoint = Endpoint(schema, new_context, server.max_body_bytes, page if server.graphiql else None, answers, clock)
+    endpoint = Endpoint(
+        schema,
+        new_context,
+        server.max_body_bytes,
+        page if server.graphiql else None,
+        answers,
+        clock,
+        lambda request: see(request.scope).view,
+        ", ".join((VARY, *desk.credential_headers)),
+    )
     export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
 
     @asynccontextmanager
     async def lifespan(_app: GatewayApp) -> AsyncGenerator[None]:
         yield
+        await desk.aclose()
         await providers.aclose()
         await cache.close()
 
@@ -96,9 +138,25 @@ def create_app(
     ]
     if server.graphiql:
         routes += [*graphiql.asset_routes(), Route("/", _to_graphiql)]
-    app = GatewayApp(endpoint, routes, lifespan)
+    guard = [Middleware(Guard, desk, _opened(graphiql=server.graphiql))] if desk.is_needed else []
+    app = GatewayApp(endpoint, routes, lifespan, guard)
     app.state.kept = Kept(settings.cache, keys, cache)
     return app
+
+
+def _opened(*, graphiql: bool) -> Callable[[Scope], bool]:
+    """What nobody has to say who they are for: health, and a page that holds no data."""
+    paths = ("/livez", "/readyz", "/") if graphiql else ("/livez", "/readyz")
+
+    def is_open(scope: Scope) -> bool:
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path in paths:
+            return True
+        if not graphiql:
+            return False
+        return wants_page(Request(scope)) if path == GRAPHQL_PATH else path.startswith(f"{ASSETS_PATH}/")
+
+    return is_open
 
 
 class Kept(NamedTuple):

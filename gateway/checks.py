@@ -17,12 +17,16 @@ from .settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How one provider answered. `authenticated` is None where the answer does not tell."""
+    """How one provider answered. `authenticated` is None where the answer does not tell.
+
+    `asks_callers`: it was asked without a credential, since callers bring theirs, and may say that it wants one.
+    """
 
     provider: str
     adapter: str
     latency_ms: float
     error: AdapterError | None
+    asks_callers: bool = False
 
     @property
     def ok(self) -> bool:
@@ -35,6 +39,8 @@ class CheckResult:
 
     @property
     def authenticated(self) -> bool | None:
+        if self.asks_callers:
+            return None
         if isinstance(self.error, Unauthenticated):
             return False
         return True if self.error is None or isinstance(self.error, PermissionDenied | RateLimited) else None
@@ -48,19 +54,22 @@ def check_all(settings: Settings) -> Sequence[CheckResult]:
 async def _check_all(settings: Settings) -> Sequence[CheckResult]:
     providers = Providers.open(settings)
     try:
-        return await asyncio.gather(*map(_check, providers))
+        return await asyncio.gather(
+            *(_check(provider, asks_callers=settings.providers[provider.name].asks_callers) for provider in providers)
+        )
     finally:
         await providers.aclose()
 
 
-async def _check(provider: Provider) -> CheckResult:
+async def _check(provider: Provider, *, asks_callers: bool) -> CheckResult:
     start = perf_counter()
     error: AdapterError | None = None
     try:
         await provider.adapter.check()
     except AdapterError as raised:
-        error = raised
-    return CheckResult(provider.name, provider.info.adapter, (perf_counter() - start) * 1000, error)
+        is_expected = asks_callers and isinstance(raised, Unauthenticated | PermissionDenied)
+        error = None if is_expected else raised
+    return CheckResult(provider.name, provider.info.adapter, (perf_counter() - start) * 1000, error, asks_callers)
 
 
 def report(results: Sequence[CheckResult], console: Console) -> None:

@@ -63,6 +63,10 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
     workers: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Processes to answer with.")] = 1,
+    allow_unauthenticated: Annotated[
+        bool,
+        typer.Option("--allow-unauthenticated", help="Listen to other machines although nobody says who they are."),
+    ] = False,
 ) -> None:
     """Serve GraphQL over the providers of a configuration. SIGHUP reads it again; SIGTERM finishes what has begun."""
     from . import reloading, serving
@@ -70,7 +74,15 @@ def serve(
     from .app import GRAPHQL_PATH
 
     settings = _load(config)
-    sock = _listen(host or settings.server.host, settings.server.port if port is None else port)
+    address = host or settings.server.host
+    is_answered_for = settings.auth.is_required or settings.server.allow_unauthenticated or allow_unauthenticated
+    if not is_answered_for and not serving.is_loopback(address):
+        _fail(
+            f"{address} can be reached from other machines, and nobody has to say who they are: configure [auth]"
+            " (rungraph key makes a key), or say --allow-unauthenticated",
+            EXIT_USAGE,
+        )
+    sock = _listen(address, settings.server.port if port is None else port)
     names = ", ".join(settings.providers)
     console = Console(soft_wrap=True, highlight=False)
 
@@ -97,6 +109,24 @@ def check(config: ConfigOption) -> None:
     report(results, Console(width=WIDTH, highlight=False, markup=False))
     if not all(result.ok for result in results):
         raise typer.Exit(EXIT_FAILURE)
+
+
+@app.command(epilog="Example: rungraph key reports")
+def key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who will use it; the key is configured by this name.")],
+) -> None:
+    """Make an API key: it is shown once, and the configuration holds its hash only."""
+    from .auth.keys import hash_of, make_key
+    from .auth.settings import KEY_NAME
+
+    if not KEY_NAME.fullmatch(name):
+        _fail("a key's name may hold letters, digits, dot, - and _ only", EXIT_USAGE)
+    made = make_key()
+    # A dot in a bare key of TOML would be another level.
+    section = f'"{name}"' if "." in name else name
+    sys.stderr.write("The key, shown only now; it is sent as  Authorization: Bearer <key>\n")
+    sys.stdout.write(f"{made}\n")
+    sys.stderr.write(f'\nFor the configuration:\n\n[auth.keys.{section}]\nhash = "{hash_of(made)}"\nscope = "read"\n')
 
 
 @app.command()

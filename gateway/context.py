@@ -44,6 +44,8 @@ class Context:
     """Whether a single run is all that the operation asks for."""
     freshness: Freshness = field(default_factory=Freshness)
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
+    can_write: bool = True
+    """Whether the caller may change anything."""
     _loaders: dict[str, RunLoader] = field(default_factory=dict[str, RunLoader])
     _parts: dict[tuple[str, str], frozenset[Part]] = field(default_factory=dict[tuple[str, str], frozenset[Part]])
 
@@ -55,7 +57,7 @@ class Context:
             raise RequestError(str(error)) from None
         provider = self.providers.get(name)
         if provider is None:
-            known = ", ".join(provider.name for provider in self.providers)
+            known = ", ".join(provider.name for provider in self.providers) or "none"
             raise RequestError(f'there is no provider "{name[:64]}"; configured ones: {known}')
         return provider, native_id
 

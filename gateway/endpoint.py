@@ -30,6 +30,8 @@ from .errors import MASKED, log_unexpected, present
 from .schema import GatewaySchema
 
 METHODS = "GET, HEAD, POST"
+VARY = "Accept, Authorization"
+FORBIDDEN: Mapping[str, str] = {"www-authenticate": 'Bearer error="insufficient_scope"'}
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
@@ -40,7 +42,8 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = headers or {}
-        self.code = ErrorCode.INTERNAL if status >= 500 else ErrorCode.INVALID_INPUT
+        refused = ErrorCode.PERMISSION_DENIED if status == 403 else ErrorCode.INVALID_INPUT
+        self.code = ErrorCode.INTERNAL if status >= 500 else refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,18 @@ def anybody(_request: Request) -> str:
 class Endpoint:
     """An ASGI application for one path. `page` renders GraphiQL for a browser; None where it is switched off.
 
-    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none.
+    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none. `vary` names the
+    headers that an answer depends on.
     """
 
     schema: GatewaySchema
-    new_context: Callable[[str], Context]
+    new_context: Callable[[str, Scope], Context]
     max_body_bytes: int
     page: Callable[[Request], Response] | None
     answers: Answers | None = None
     clock: Clock = time
     identify: Callable[[Request], str] = anybody
+    vary: str = VARY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -110,7 +115,7 @@ class Endpoint:
             **headers,
             **cache_headers(request, answer.body, answer.max_age),
             "x-request-id": request_id,
-            "vary": "Accept, Authorization",
+            "vary": self.vary,
             "x-content-type-options": "nosniff",
         }
         if is_known(request, headers):
@@ -129,7 +134,7 @@ class Endpoint:
             question = Question.of(who, media_type, asked.query, asked.operation_name, asked.variables)
             if question is not None and (kept := self.answers.get(question)) is not None:
                 return Answer(200, kept.body, kept.expires_at - self.clock())
-        context = self.new_context(request_id)
+        context = self.new_context(request_id, request.scope)
         result = await self._execute(asked, request, context)
         errors = present(result.errors, request_id) if result.errors else []
         if result.data is None and errors and "path" not in errors[0]:
@@ -151,7 +156,8 @@ class Endpoint:
     async def _execute(self, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:
         # The answer says which runs are stale.
         context.freshness.allows_stale = True
-        allowed = {OperationType.QUERY, OperationType.MUTATION} if request.method == "POST" else {OperationType.QUERY}
+        may_change = request.method == "POST" and context.can_write
+        allowed = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
         try:
             return await self.schema.execute(
                 asked.query,
@@ -162,7 +168,9 @@ class Endpoint:
             )
         except CannotGetOperationTypeError:
             return ExecutionResult(None, [GraphQLError("operationName must name one of the document's operations.")])
-        except InvalidOperationTypeError:
+        except InvalidOperationTypeError as error:
+            if request.method == "POST" and error.operation_type is OperationType.MUTATION:
+                raise HttpError(403, "this caller may read, and change nothing", FORBIDDEN) from None
             raise HttpError(405, f"this operation can't be sent with {request.method}", {"allow": "POST"}) from None
         except Exception as error:
             log_unexpected(error, context.request_id, "the operation")

@@ -1,7 +1,6 @@
 """The queries that GraphiQL offers where nothing is known but the configuration."""
 
 from .graphiql import ExampleQuery
-from .providers import Providers
 
 PROVIDERS = ExampleQuery(
     "What is connected, and what each provider can do",
@@ -36,10 +35,9 @@ RUN = """query Run($id: ID!) {
 }"""
 
 
-def examples_for(providers: Providers) -> list[ExampleQuery]:
-    """The providers, and a run of the first one whose id the reader fills in."""
-    first = next(iter(providers))
+def examples_for(provider: str) -> list[ExampleQuery]:
+    """The providers, and a run of one of them whose id the reader fills in."""
     return [
         PROVIDERS,
-        ExampleQuery("One run: put its id into the variables", RUN, f'{{ "id": "{first.name}:<native id>" }}'),
+        ExampleQuery("One run: put its id into the variables", RUN, f'{{ "id": "{provider}:<native id>" }}'),
     ]

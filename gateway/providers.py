@@ -14,7 +14,6 @@ from adapters.upstream import Transport
 from .caching.keys import Keys, unshared
 from .settings import Settings
 
-
 NOTHING: frozenset[Part] = frozenset()
 
 
@@ -83,6 +82,10 @@ class Providers:
 
     def get(self, name: str) -> Provider | None:
         return self._by_name.get(name)
+
+    def only(self, names: Collection[str]) -> "Providers":
+        """Those of the providers that have one of the names, as if there were no others."""
+        return Providers(provider for provider in self if provider.name in names)
 
     async def aclose(self) -> None:
         """Release all connections."""

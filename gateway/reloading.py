@@ -82,6 +82,10 @@ def reread(path: Path, current: Settings) -> Settings | None:
     except ConfigError as error:
         log.error("the configuration stays as it was: %s", error)
         return None
+    if current.auth.is_required and not settings.auth.is_required:
+        # Only a start knows who can reach the server, and whether somebody answers for letting everybody in.
+        log.error("the configuration stays as it was: nobody would have to say who they are, which takes a restart")
+        return None
     changed = [f"server.{key}" for key in FIXED if getattr(settings.server, key) != getattr(current.server, key)]
     if changed:
         log.warning("%s changed, which takes a restart to have an effect", " and ".join(changed))

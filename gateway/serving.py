@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -34,6 +35,17 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server there. An address that can't be had is no other one's."""
+    try:
+        resolved = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4][0]
+    except OSError:
+        return True
+    address = ip_address(str(resolved).partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def url_of(sock: socket.socket) -> str:

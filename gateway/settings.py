@@ -15,9 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -35,6 +33,8 @@ from pydantic_settings import (
 from adapters import registry
 from adapters.settings import ProviderSettings, Secret, resolve_secret
 
+from .auth.settings import AuthSettings, Section
+
 log = logging.getLogger(__name__)
 
 PROVIDER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -42,10 +42,6 @@ PROVIDER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 class ConfigError(Exception):
     """A configuration that can't be used; `str()` is one sentence that names the key."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def _cache_url(value: SecretStr) -> SecretStr:
@@ -70,15 +66,17 @@ CacheUrl = Annotated[SecretStr, BeforeValidator(resolve_secret), AfterValidator(
 """The URL of a server to share runs on; it may hold a password."""
 
 
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """Where to listen, what a client may send, and how to stop.
 
     Told to stop, the server goes on for `drain_delay_ms` while it says that it is not ready; then it listens no more,
-    and requests in flight have `drain_ms` to finish.
+    and requests in flight have `drain_ms` to finish. `allow_unauthenticated`: listen to other machines although nobody
+    has to say who they are.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
+    allow_unauthenticated: bool = False
     graphiql: bool = True
     introspection: bool = True
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
@@ -87,7 +85,7 @@ class ServerSettings(_Section):
     drain_delay_ms: int = Field(default=0, ge=0, le=300_000)
 
 
-class CacheSettings(_Section):
+class CacheSettings(Section):
     """How long a run is kept, in seconds, by its status (0: for no time), how many, and where.
 
     `max_runs` and `max_bytes` bound the runs in this process's memory, `max_answers` and `max_answer_bytes` the whole
@@ -112,7 +110,7 @@ class CacheSettings(_Section):
     secret: Secret | None = None
 
 
-class FeedSettings(_Section):
+class FeedSettings(Section):
     """Bounds of lists over several providers.
 
     For one page, a source (a provider, or one scope of it) is waited for `deadline_ms` at most, and not much more than
@@ -134,6 +132,7 @@ class Settings(BaseSettings):
     )
 
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
     cache: CacheSettings = CacheSettings()
     feed: FeedSettings = FeedSettings()
     providers: dict[str, ProviderSettings] = Field(default_factory=dict[str, ProviderSettings])
@@ -163,6 +162,14 @@ class Settings(BaseSettings):
     def _has_providers(self) -> "Settings":
         if not self.providers:
             raise ValueError("providers: at least one section [providers.NAME] is needed")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_see_what_there_is(self) -> "Settings":
+        for name, key in self.auth.keys.items():
+            for provider in key.providers or ():
+                if provider not in self.providers:
+                    raise ValueError(f'auth.keys.{name}.providers: there is no provider "{provider[:64]}"')
         return self
 
 

@@ -89,6 +89,8 @@ class TransportCarrier:
         await self._transport.aclose()
 
 
+Carrier = RustCarrier | TransportCarrier
+
 TRANSPORT_ERRORS: Sequence[tuple[type[Exception], type[errors.AdapterError]]] = (
     (httpx.ConnectTimeout, errors.Unavailable),
     (httpx.TimeoutException, errors.TimedOut),

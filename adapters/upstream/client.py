@@ -12,9 +12,8 @@ from adapters import errors
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
-from .carriers import FOREIGN, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
+from .carriers import FOREIGN, Carrier, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
-
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
@@ -38,14 +37,29 @@ class UpstreamClient:
         auth: Auth,
         read_error: ReadError,
         transport: Transport | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
+        """`transport` takes the place of the network; `carrier` is one to share, which somebody else closes."""
         self.provider = provider
+        self._settings = settings
         self._base_url = settings.base_url
         self._timeout = settings.timeout_ms / 1000
         self._max_bytes = settings.max_response_bytes
         self._auth = auth
         self._read_error = read_error
-        self._carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
+        self._owns_carrier = carrier is None
+        if carrier is None:
+            carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
+        self._carrier = carrier
+
+    def with_auth(self, auth: Auth) -> "UpstreamClient":
+        """The same API, asked with another credential over the same connections, which stay this client's.
+
+        Nothing else is shared, so that what is known of one credential says nothing about another.
+        """
+        return UpstreamClient(
+            self.provider, self._settings, auth=auth, read_error=self._read_error, carrier=self._carrier
+        )
 
     async def get(self, *segments: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The JSON answer to a GET. Every path segment is quoted, so that an id can't reach another resource."""
@@ -111,9 +125,10 @@ class UpstreamClient:
         return text
 
     async def aclose(self) -> None:
-        """Close the connections, and those that the credential needed."""
+        """Close the connections, unless they are shared, and those that the credential needed."""
         await self._auth.aclose()
-        await self._carrier.aclose()
+        if self._owns_carrier:
+            await self._carrier.aclose()
 
     def _is_refused(self, reply: Reply) -> bool:
         """Whether the credential was not accepted, by the adapter's reading: not every provider says 401 then."""

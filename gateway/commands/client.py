@@ -99,9 +99,11 @@ async def connect(target: Target) -> AsyncGenerator[Client]:
         return
     # Making a gateway takes a moment, which only those who need one should wait.
     from gateway.app import create_app
+    from gateway.auth.settings import AuthSettings
     from gateway.settings import load
 
-    app = create_app(load(target.config))
+    # Who has the configuration and the credentials in it needs no key to them.
+    app = create_app(load(target.config).model_copy(update={"auth": AuthSettings()}))
     async with app.router.lifespan_context(app):
         yield Client(InProcess(app), target.headers)
 

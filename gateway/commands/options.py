@@ -21,6 +21,7 @@ from .zones import time_ago, time_at
 
 CONFIG_VARIABLE = "RUNGRAPH_CONFIG"
 URL_VARIABLE = "RUNGRAPH_URL"
+KEY_VARIABLE = "RUNGRAPH_API_KEY"
 
 ConfigOption = Annotated[
     Path | None,
@@ -46,7 +47,7 @@ HeaderOption = Annotated[
         "-H",
         metavar="HEADER",
         help="Send a header, 'Name: value'. The value may come from elsewhere: 'Authorization: Bearer env:NAME', or"
-        " file:PATH. May be repeated.",
+        f" file:PATH. May be repeated. The key in ${KEY_VARIABLE} is sent by itself.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
@@ -98,7 +99,13 @@ def choose_target(config: Path | None, url: str | None, headers: Sequence[str] |
             "which gateway? --config FILE asks the providers of a configuration, --url http://HOST:PORT a gateway that"
             f" runs; {CONFIG_VARIABLE} and {URL_VARIABLE} in the environment say the same"
         )
-    return Target(config, "" if url is None else _root(url), dict(_header(text) for text in headers or ()))
+    sent = dict(_header(text) for text in headers or ())
+    if url is None:
+        return Target(config, "", sent)
+    # A gateway made here asks nobody who they are: its configuration is the caller's own.
+    if os.environ.get(KEY_VARIABLE) and not any(name.lower() == "authorization" for name in sent):
+        sent |= dict([_header(f"Authorization: Bearer env:{KEY_VARIABLE}")])
+    return Target(None, _root(url), sent)
 
 
 def _root(url: str) -> str:

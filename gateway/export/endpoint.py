@@ -49,7 +49,7 @@ class ExportEndpoint:
     """
 
     columns: Columns
-    new_context: Callable[[str], Context]
+    new_context: Callable[[str, Scope], Context]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(Request(scope, receive))
@@ -90,7 +90,7 @@ class ExportEndpoint:
         if writer is parquet.Parquet and not parquet.is_installed():
             message = "Parquet needs the package pyarrow where the gateway runs: pip install 'rungraph[parquet]'"
             raise Refusal(501, message, ErrorCode.UNSUPPORTED)
-        context = self.new_context(request_id)
+        context = self.new_context(request_id, request.scope)
         try:
             asked = parameters.read(request.query_params.multi_items())
             columns = self.columns.chosen(asked.columns)

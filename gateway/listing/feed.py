@@ -163,7 +163,7 @@ def _chosen(wanted: RunFilter, providers: Providers) -> list[Provider]:
         return list(providers)
     for name in wanted.providers:
         if providers.get(name) is None:
-            known = ", ".join(provider.name for provider in providers)
+            known = ", ".join(provider.name for provider in providers) or "none"
             raise RequestError(f'filter.providers: there is no provider "{name[:64]}"; configured ones: {known}')
     return [provider for provider in providers if provider.name in wanted.providers]
 

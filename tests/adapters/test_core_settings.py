@@ -17,6 +17,12 @@ def settings(**keys: object) -> TokenSettings:
     )
 
 
+def token(**keys: object) -> str:
+    read = settings(**keys).token
+    assert read is not None
+    return read.get_secret_value()
+
+
 def refusal(**keys: object) -> str:
     with pytest.raises(ValidationError) as caught:
         settings(**keys)
@@ -24,22 +30,22 @@ def refusal(**keys: object) -> str:
 
 
 def test_literal_secret() -> None:
-    assert settings().token.get_secret_value() == SECRET
+    assert token() == SECRET
 
 
 def test_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_TOKEN", SECRET)
-    assert settings(token="env:ACME_TOKEN").token.get_secret_value() == SECRET
+    assert token(token="env:ACME_TOKEN") == SECRET
 
 
 def test_secret_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{SECRET}\n")
-    assert settings(token=f"file:{file}").token.get_secret_value() == SECRET
+    assert token(token=f"file:{file}") == SECRET
 
 
 def test_secret_with_a_colon() -> None:
-    assert settings(token="btk:env:x").token.get_secret_value() == "btk:env:x"
+    assert token(token="btk:env:x") == "btk:env:x"
 
 
 def test_place_without_a_secret_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

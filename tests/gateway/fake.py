@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import Scope
 
 from adapters.contract import BatchesRuns, How, ProviderInfo, RunAdapter
 from adapters.errors import AdapterError, ErrorReading, InvalidInput
@@ -138,7 +139,7 @@ def app_over(*adapters: FakeAdapter, cache: CacheSettings | None = None) -> Star
     service = RunService(RunCache.in_memory(cache or CacheSettings()))
     names = run_type_names()
 
-    def new_context(request_id: str) -> Context:
+    def new_context(request_id: str, _scope: Scope) -> Context:
         return Context(providers, service, names, 500, request_id)
 
     return Starlette(routes=[Route(GRAPHQL_PATH, Endpoint(build(), new_context, 1 << 20, None))])

@@ -163,7 +163,9 @@ def test_a_port_that_is_busy_is_one_sentence(world: DemoWorld, file: Path) -> No
 
 
 def test_a_host_that_is_not_there_is_one_sentence(world: DemoWorld, file: Path) -> None:
-    result = runner.invoke(app, ["serve", "--config", configuration(world, file), "--host", "192.0.2.1"])
+    result = runner.invoke(
+        app, ["serve", "--config", configuration(world, file), "--host", "192.0.2.1", "--allow-unauthenticated"]
+    )
 
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("rungraph: can't listen on 192.0.2.1 port 8000: ")

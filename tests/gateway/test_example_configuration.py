@@ -5,9 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from adapters import registry
 from adapters.settings import ProviderSettings
+from gateway.auth.settings import JwtSettings, KeySettings
 from gateway.settings import Settings, load, parse
 
 FILE = Path(__file__).parents[2] / "rungraph.example.toml"
@@ -23,8 +25,8 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def section(name: str) -> str:
-    """The text of a section, up to the next header."""
-    _, _, text = FILE.read_text(encoding="utf-8").partition(f"\n[{name}]\n")
+    """The text of a section, which may be commented out, up to the next header."""
+    _, text = re.split(rf"^(?:# )?\[{re.escape(name)}\]$", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return re.split(r"^(?:# )?\[", text, flags=re.MULTILINE)[0]
 
 
@@ -47,12 +49,22 @@ def test_it_can_be_used_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_it_shows_every_key_of_a_section_with_its_default(name: str) -> None:
     shown = tomllib.loads(with_defaults(name))[name]
-    defaults = SECTIONS[name].default.model_dump()
+    defaults = SECTIONS[name].default.model_dump(exclude={"keys", "jwt"})
 
     assert set(shown) == set(defaults)
     assert {key: shown[key] for key in shown if defaults[key] is not None} == {
         key: default for key, default in defaults.items() if default is not None
     }
+
+
+@pytest.mark.parametrize(("name", "model"), [("auth.keys.reports", KeySettings), ("auth.jwt", JwtSettings)])
+def test_it_shows_every_key_of_a_section_that_is_commented_out(name: str, model: type[BaseModel]) -> None:
+    shown = tomllib.loads(with_defaults(name).replace(name, "section"))["section"]
+    read = model.model_validate(shown)
+
+    assert set(shown) == set(model.model_fields)
+    for key, field in model.model_fields.items():
+        assert field.is_required() or field.default in (None, getattr(read, key)), key
 
 
 @pytest.mark.parametrize("adapter", registry.BUILT_IN)

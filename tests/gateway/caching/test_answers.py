@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from adapters.errors import NotFound, Unavailable
 from adapters.model import Part, RunFile, RunRecord
@@ -39,7 +39,7 @@ class House:
         service = RunService(RunCache(cache, self.clock, counts=self.counts))
         providers, names = Providers([Provider("fake", self.adapter)]), run_type_names()
 
-        def new_context(request_id: str) -> Context:
+        def new_context(request_id: str, _scope: Scope) -> Context:
             return Context(providers, service, names, ServerSettings().max_ids, request_id)
 
         answers = Answers(cache, self.clock, self.counts) if cache.reuse_answers else None

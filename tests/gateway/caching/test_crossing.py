@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.requests import Request
+from starlette.types import Scope
 
 from adapters.errors import Unauthenticated
 from adapters.model import Part, RunRecord
@@ -119,7 +120,7 @@ class TestAnswers:
             asking.append(request.headers["authorization"])
             return asking[-1]
 
-        def new_context(request_id: str) -> Context:
+        def new_context(request_id: str, _scope: Scope) -> Context:
             return Context(outputs[asking[-1]], service, names, 500, request_id)
 
         answers = Answers(settings, clock, counts)

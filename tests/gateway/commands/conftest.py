@@ -16,7 +16,7 @@ from tests.gateway.toml import write_toml
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What of the environment a command heeds."""
-    for name in ("RUNGRAPH_CONFIG", "RUNGRAPH_URL", "FORCE_COLOR", "COLUMNS", "LINES"):
+    for name in ("RUNGRAPH_CONFIG", "RUNGRAPH_URL", "RUNGRAPH_API_KEY", "FORCE_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("TZ", "UTC")

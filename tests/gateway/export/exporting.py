@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from adapters.model import Part
 from gateway.cache import RunCache
@@ -41,7 +41,7 @@ def app_over(*adapters: FakeAdapter, suggestions: bool = True) -> Starlette:
     service = RunService(RunCache.in_memory(CacheSettings()))
     names = run_type_names()
 
-    def new_context(request_id: str) -> Context:
+    def new_context(request_id: str, _scope: Scope) -> Context:
         return Context(providers, service, names, 500, request_id, feed_settings=FeedSettings(deadline_ms=200))
 
     return Starlette(routes=[Route(EXPORT_PATH, ExportEndpoint(Columns(SCHEMA, suggestions=suggestions), new_context))])

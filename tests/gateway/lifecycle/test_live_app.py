@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,11 +13,12 @@ from uvicorn.lifespan.off import LifespanOff
 
 from gateway import reloading
 from gateway.app import GRAPHQL_PATH
+from gateway.auth.keys import hash_of, make_key
 from gateway.demo.world import DemoWorld
 from gateway.health import RELOAD_FAILED
-from gateway.reloading import LiveApp
+from gateway.reloading import LiveApp, reread
 from gateway.serving import Server
-from gateway.settings import Settings, parse
+from gateway.settings import Settings, load, parse
 from tests.gateway.calls import all_calls, ended_run
 from tests.support import run
 
@@ -153,3 +155,18 @@ def test_signals_during_a_reload_lead_to_one_more() -> None:
         return count
 
     assert run(body()) == 2
+
+
+def test_a_reload_does_not_let_everybody_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "rungraph.toml"
+    provider = '[providers.eigenpal]\nbase_url = "https://eigenpal.example/api/v1"\n'
+    key = f'[auth.keys.reports]\nhash = "{hash_of(make_key())}"\n'
+    file.write_text(key + provider)
+    guarded = load(file)
+    file.write_text(provider)
+    assert reread(file, guarded) is None
+    assert "nobody would have to say who they are" in caplog.text
+    file.write_text(key.replace("reports", "other") + provider)
+    reloaded = reread(file, guarded)
+    assert reloaded is not None
+    assert list(reloaded.auth.keys) == ["other"]
