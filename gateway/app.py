@@ -22,6 +22,9 @@ from .endpoint import Endpoint
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
 from .graphiql import ExampleQuery
+from .limits.cost import Prices
+from .limits.settings import TrustMode
+from .limits.trusted import TrustedDocuments
 from .providers import Providers
 from .schema import build, run_type_names
 from .service import RunService
@@ -73,8 +76,21 @@ def create_app(
     def page(request: Request) -> Response:
         return graphiql.page(GRAPHQL_PATH, tabs, root_path=request.scope.get("root_path", ""))
 
-    schema = build(introspection=server.introspection)
-    endpoint = Endpoint(schema, new_context, server.max_body_bytes, page if server.graphiql else None, answers, clock)
+    limits, documents = settings.limits, settings.documents
+    # GraphiQL writes documents, which nobody trusts then.
+    has_page = server.graphiql and documents.mode is not TrustMode.ENFORCE
+    prices = Prices(providers, type_names, settings.feed, server.max_ids, limits.max_cost)
+    schema = build(introspection=server.introspection, limits=limits, prices=prices)
+    endpoint = Endpoint(
+        schema,
+        new_context,
+        server.max_body_bytes,
+        page if has_page else None,
+        answers,
+        clock,
+        trusted=TrustedDocuments(documents),
+        max_errors=limits.max_errors,
+    )
     export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
 
     @asynccontextmanager
@@ -88,7 +104,7 @@ def create_app(
         Route("/livez", _healthy),
         Route("/readyz", _healthy),
     ]
-    if server.graphiql:
+    if has_page:
         routes += [*graphiql.asset_routes(), Route("/", _to_graphiql)]
     return GatewayApp(endpoint, routes, lifespan)
 

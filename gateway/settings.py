@@ -35,6 +35,8 @@ from pydantic_settings import (
 from adapters import registry
 from adapters.settings import ProviderSettings, Secret, resolve_secret
 
+from .limits.settings import DocumentSettings, LimitSettings
+
 log = logging.getLogger(__name__)
 
 PROVIDER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -130,6 +132,8 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     cache: CacheSettings = CacheSettings()
     feed: FeedSettings = FeedSettings()
+    limits: LimitSettings = LimitSettings()
+    documents: DocumentSettings = DocumentSettings()
     providers: dict[str, ProviderSettings] = Field(default_factory=dict[str, ProviderSettings])
 
     @classmethod

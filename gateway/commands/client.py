@@ -99,9 +99,11 @@ async def connect(target: Target) -> AsyncGenerator[Client]:
         return
     # Making a gateway takes a moment, which only those who need one should wait.
     from gateway.app import create_app
+    from gateway.limits.settings import DocumentSettings
     from gateway.settings import load
 
-    app = create_app(load(target.config))
+    # Trusted documents are about what others send; whoever has the configuration may ask anything.
+    app = create_app(load(target.config).model_copy(update={"documents": DocumentSettings()}))
     async with app.router.lifespan_context(app):
         yield Client(InProcess(app), target.headers)
 
