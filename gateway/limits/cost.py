@@ -1,8 +1,8 @@
 """What an operation costs: the upstream calls that its plan can make, before any is made.
 
 The figure is for the worst case: nothing is cached, no other request asks for the same, every run has every part that
-is selected, and a list with a filter is looked through as far as it may be. Two things are taken on trust: that lists
-and batches bring what their adapters say, and that list pages are full. Tokens and sessions are got once for many
+is selected, and a list with a filter is looked through as far as it may be. Two things are taken on trust: that rows
+hold what their adapters say, and that list pages are full. Tokens and sessions are got once for many
 operations, and are not counted.
 
 Most operations are cheaper than the limit whatever their variables are. That is known once per document.
@@ -72,14 +72,26 @@ class Prices:
     def runs(self, provider: Provider, parts: frozenset[Part], count: int, alone: int = 0) -> int:
         """The calls for several runs, of which `alone` share no call with others."""
         batches = provider.batches
-        if batches is None or not parts <= batches.batch_parts:
+        if count <= 1 or batches is None or not parts <= batches.batch_parts:
             return count * self.run(provider, parts)
-        return min(count, ceil(count / batches.max_batch) + alone)
+        together = min(count, ceil(count / batches.max_batch) + alone)
+        # A run of which a batch does not bring all that is wanted is looked up again, alone.
+        return together + count * self.run(provider, parts) if parts else together
+
+    def each(self, provider: Provider, parts: frozenset[Part]) -> int:
+        """The calls for each of several runs, however many they are."""
+        batches = provider.batches
+        again = batches is not None and bool(parts) and parts <= batches.batch_parts
+        return self.run(provider, parts) + again
 
     def rows(self, provider: Provider, parts: frozenset[Part], count: int) -> int:
         """The calls for what the rows of a list lack."""
-        missing = parts - provider.lists.row_parts if provider.lists is not None else parts
+        missing = self.lacking(provider, parts)
         return self.runs(provider, missing, count) if missing else 0
+
+    def lacking(self, provider: Provider, parts: frozenset[Part]) -> frozenset[Part]:
+        """The parts that rows of the provider's lists may lack."""
+        return parts if provider.lists is None else parts - provider.lists.row_parts
 
 
 class OperationCost:
@@ -185,9 +197,12 @@ def _of_runs(prices: Prices, arguments: Mapping[str, Any], parts: Parts) -> int:
 
 def _of_rows(prices: Prices, providers: list[Provider], parts: Parts, count: int) -> int:
     """The calls for what `count` rows lack, whoever of the providers they are of."""
-    wanted = {provider.name: (provider, prices.parts(provider, parts)) for provider in providers}
-    all_of_each = sum(prices.rows(provider, needed, count) for provider, needed in wanted.values())
-    dearest = max((prices.rows(provider, needed, 1) for provider, needed in wanted.values()), default=0)
+    lacking = {
+        provider.name: (provider, prices.lacking(provider, prices.parts(provider, parts))) for provider in providers
+    }
+    found = [(provider, missing) for provider, missing in lacking.values() if missing]
+    all_of_each = sum(prices.runs(provider, missing, count) for provider, missing in found)
+    dearest = max((prices.each(provider, missing) for provider, missing in found), default=0)
     return min(all_of_each, count * dearest)
 
 
@@ -261,7 +276,7 @@ _PRICES: Mapping[str, Callable[[Prices, Mapping[str, Any], Parts], int]] = {
 
 
 def _most_of_run(prices: Prices, parts: Parts) -> int:
-    return max((prices.run(provider, prices.parts(provider, parts)) for provider in prices.providers), default=0)
+    return max((prices.each(provider, prices.parts(provider, parts)) for provider in prices.providers), default=0)
 
 
 def _most_of_nodes(prices: Prices, parts: Parts) -> int:

@@ -1,6 +1,6 @@
 """The sections `limits` and `documents` of the configuration."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -33,7 +33,7 @@ class LimitSettings(_Section):
     max_errors: int = Field(default=500, ge=1, le=100_000)
 
 
-class TrustMode(Enum):
+class TrustMode(StrEnum):
     """What is done with a document that is not in the manifest. LOG: it is run, and logged once."""
 
     OFF = "off"

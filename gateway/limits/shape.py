@@ -60,8 +60,18 @@ def exceeded(document: DocumentNode, limits: LimitSettings) -> list[GraphQLError
             limits.max_directives_per_location,
             "has {} directives at one location",
         ),
-        ("max_selections", shape.selections, limits.max_selections, "has {} selections in one selection set"),
-        ("max_root_fields", shape.root_fields, limits.max_root_fields, "has {} fields at the root"),
+        (
+            "max_selections",
+            shape.selections,
+            limits.max_selections,
+            f"has more than {limits.max_selections} selections in one selection set",
+        ),
+        (
+            "max_root_fields",
+            shape.root_fields,
+            limits.max_root_fields,
+            f"has more than {limits.max_root_fields} fields at the root",
+        ),
     )
     return [
         refusal(f"The document {what.format(_shown(count))}; the limit is {most} (limits.{name}).")

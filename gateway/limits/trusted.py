@@ -36,12 +36,13 @@ class TrustedDocuments:
         self.is_watching = settings.mode is not TrustMode.OFF
 
     def text(self, query: str | None, document_id: str | None, extensions: Mapping[str, Any] | None) -> str:
-        """The document that a request means; RequestError where there is none, or it is not to be run."""
+        """The document that a request means; RequestError where there is none, or it is not to be run.
+
+        Where a text is sent it is what counts, whatever the request names.
+        """
         digest = _apollo_hash(extensions)
         if query is None:
             return self._named(document_id) if document_id is not None else self._hashed(digest)
-        if document_id is not None:
-            raise RequestError("query and documentId are two documents; send one of them")
         if digest is not None and digest != digest_of(query):
             raise RequestError("persistedQuery.sha256Hash is not the digest of the query")
         if self.is_watching and query not in self._texts:
