@@ -33,6 +33,8 @@ from .limits.trusted import TrustedDocuments
 from .schema import GatewaySchema
 
 METHODS = "GET, HEAD, POST"
+DOCUMENT_PARAMETERS = frozenset({"query", "documentId", "extensions"})
+"""Parameters that say which document is meant."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
@@ -205,7 +207,7 @@ def wants_page(request: Request) -> bool:
     """Whether a browser asks for a page to look at, rather than for the answer to a query."""
     if request.method not in ("GET", "HEAD"):
         return False
-    return "query" not in request.query_params and accept.prefers_page(header(request, b"accept"))
+    return DOCUMENT_PARAMETERS.isdisjoint(request.query_params) and accept.prefers_page(header(request, b"accept"))
 
 
 async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:

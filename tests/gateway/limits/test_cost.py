@@ -11,7 +11,7 @@ from tests.gateway.calls import CORE, PROVIDERS, all_calls, ended_run, forget_ca
 from tests.gateway.conftest import Open
 from tests.gateway.test_upstream_calls import TABLE, Row
 
-SHOWN = {"extensions": {"cost": True}}
+SHOWN: Mapping[str, Any] = {"extensions": {"cost": True}}
 USAGE_REPORT = "query ($f: RunFilter, $n: Int) { usage(filter: $f, maxRuns: $n) { total { runs totalTokens } } }"
 
 FILTERS: list[dict[str, Any]] = [{}, {"status": ["SUCCEEDED"]}, {"providers": ["eigenpal", "rightbrain"]}]
@@ -134,11 +134,11 @@ class TestFigures:
             (on_run("id"), {"id": "%"}),
             (on_nodes("id"), {"ids": ["eigenpal:x"] * 501}),
             ("query ($n: Int) { runs(first: $n) { nodes { id } } }", {"n": 101}),
-            ('query ($f: String!) { runs(filter: {providers: [$f]}) { nodes { id } } }', {"f": "nowhere"}),
+            ("query ($f: String!) { runs(filter: {providers: [$f]}) { nodes { id } } }", {"f": "nowhere"}),
             (USAGE_REPORT, {"n": 10_001}),
-            ('{ runs(filter: {createdAfter: "2026-01-02T00:00:00Z", createdBefore: "2026-01-01T00:00:00Z"}) { nodes { id } } }', {}),
+            ('{ runs(filter: {createdAfter: "2026-01-02", createdBefore: "2026-01-01"}) { nodes { id } } }', {}),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_refused_anyway_costs_nothing(
         self, uncached: Gateway, world: DemoWorld, query: str, variables: dict[str, Any]
     ) -> None:
