@@ -103,7 +103,7 @@ VALUES = st.fixed_dictionaries({"a": st.booleans(), "b": st.booleans()}, optiona
 @settings(
     derandomize=True,
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(documents(SCHEMA.graphql_schema, list(TYPES)), VALUES)

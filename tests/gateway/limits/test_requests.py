@@ -11,6 +11,7 @@ from tests.gateway.conftest import OpenFake
 from tests.gateway.fake import FakeAdapter
 from tests.gateway.sending import GRAPHQL_RESPONSE, answer_of, gateway, post
 
+APP, HIDDEN = gateway(), gateway({"introspection": False})
 NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 
 
@@ -67,13 +68,12 @@ class TestVariables:
         ids=lambda text: text[:24],
     )
     def test_of_any_shape_end_in_an_answer(self, text: str) -> None:
-        app = gateway()
         body = f'{{"query": {json.dumps(NODES)}, "variables": {text}}}'
         headers = {"content-type": "application/json", "accept": GRAPHQL_RESPONSE}
-        answers = [answer_of(app, "POST", content=body.encode(), headers=headers)]
+        answers = [answer_of(APP, "POST", content=body.encode(), headers=headers)]
         if len(text) < 10_000:
             parameters = {"query": NODES, "variables": text}
-            answers.append(answer_of(app, "GET", params=parameters, headers={"accept": GRAPHQL_RESPONSE}))
+            answers.append(answer_of(APP, "GET", params=parameters, headers={"accept": GRAPHQL_RESPONSE}))
         for answer in answers:
             assert answer.status_code in (200, 400)
             assert answer.json()
@@ -86,7 +86,7 @@ class TestVariables:
         deep: Any = json.loads(nested('{"a":', "[]", "}", DEEP // 2))
         query = "query ($f: RunFilter) { runs(filter: $f) { nodes { id } } }"
         given: Any = deep if what == "filter" else {what: deep}
-        answer = post(gateway(), query, GRAPHQL_RESPONSE, variables={"f": given})
+        answer = post(APP, query, GRAPHQL_RESPONSE, variables={"f": given})
         assert answer.status_code == 400
         assert {error["extensions"]["code"] for error in answer.json()["errors"]} == {"INVALID_INPUT"}
 
@@ -97,7 +97,7 @@ class TestVariables:
         query = "query ($t: DateTime) { runs(filter: {createdAfter: $t}) { nodes { id } } }"
         literal = f"{{ runs(filter: {{createdAfter: {json.dumps(value)}}}) {{ nodes {{ id }} }} }}"
         literal = literal.replace('"a":', "a:")
-        for answer in (post(gateway(), query, variables={"t": value}), post(gateway(), literal)):
+        for answer in (post(APP, query, variables={"t": value}), post(APP, literal)):
             (error,) = answer.json()["errors"]
             assert error["extensions"]["code"] == "INVALID_INPUT"
             assert "time" in error["message"]
@@ -105,7 +105,7 @@ class TestVariables:
 
     def test_of_a_name_that_comes_twice_the_last_counts(self) -> None:
         body = '{"query": "{ one: __typename }", "query": "{ two: __typename }", "variables": {"a": 1, "a": 2}}'
-        answer = answer_of(gateway(), "POST", content=body.encode(), headers={"content-type": "application/json"})
+        answer = answer_of(APP, "POST", content=body.encode(), headers={"content-type": "application/json"})
         assert answer.json() == {"data": {"two": "Query"}}
 
 
@@ -127,7 +127,7 @@ NEAR_MISSES = (
 
 @pytest.mark.parametrize("query", NEAR_MISSES)
 def test_without_introspection_no_error_suggests_a_name(query: str) -> None:
-    refused = post(gateway({"introspection": False}), query)
+    refused = post(HIDDEN, query)
     assert refused.json()["errors"]
     assert "Did you mean" not in refused.text
 
@@ -142,7 +142,7 @@ def test_without_introspection_no_error_suggests_a_name(query: str) -> None:
     ],
 )
 def test_nor_does_an_error_about_variables(query: str, variables: dict[str, Any]) -> None:
-    assert "Did you mean" in post(gateway(), query, variables=variables).text
-    refused = post(gateway({"introspection": False}), query, variables=variables)
+    assert "Did you mean" in post(APP, query, variables=variables).text
+    refused = post(HIDDEN, query, variables=variables)
     assert refused.json()["errors"]
     assert "Did you mean" not in refused.text
