@@ -80,8 +80,7 @@ class TestNeverLess:
         "selection",
         [
             "nodes { id status }",
-            "nodes { id error { code } }",
-            "edges { node { usage { totalTokens } } }",
+            "edges { node { usage { totalTokens } error { code } } }",
             "nodes { steps { id } output files { name } debug { events { type } } }",
             "nodes { ... on EigenpalRun { trace scores } ... on BridgeTownRun { outputs } }",
         ],

@@ -107,7 +107,7 @@ class Naive:
         )
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(documents())
 def test_figures_are_those_of_the_document_written_out(text: str) -> None:
     naive = Naive(text)
