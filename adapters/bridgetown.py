@@ -210,6 +210,9 @@ class BridgeTownAdapter(RunAdapter[BridgeTownSettings], ListsRuns):
             return Page(given, f"{created_at.isoformat() if created_at else ''}/{given[-1].native_id}", skipped)
         return Page(given, None, skipped, incomplete=is_full)
 
+    def calls_for(self, query: RunQuery) -> int:
+        return len(_words(query.statuses))
+
     def default_scopes(self) -> Sequence[str]:
         return self.settings.projects
 

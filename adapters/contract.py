@@ -100,6 +100,8 @@ class RunAdapter(ABC, Generic[S]):
     statuses: ClassVar[StatusTable[RunStatus]]
     parts: ClassVar[Mapping[Part, How]]
     """How each part is had; one that is absent is unsupported and always None."""
+    sometimes_called: ClassVar[frozenset[Part]] = frozenset()
+    """Parts without a call of their own in `parts` that cost one more call of some runs nevertheless."""
     record_type: ClassVar[type[RunRecord]] = RunRecord
 
     def __init__(self, name: str, settings: S, upstream: UpstreamClient) -> None:
@@ -163,10 +165,16 @@ class ListsRuns(ABC):
     scope_required: ClassVar[bool] = False
     pages_shift: ClassVar[bool] = False
     """Whether pages are numbered, so that runs that arrive push others onto later pages, where they come again."""
+    row_parts: ClassVar[frozenset[Part]] = frozenset()
+    """The parts that every row of a listing holds; some rows may hold more."""
 
     @abstractmethod
     async def list_runs(self, query: RunQuery) -> Page:
         """One page. Rows hold the parts their `parts` say, which may be fewer than `fetch` brings."""
+
+    def calls_for(self, query: RunQuery) -> int:
+        """How many calls a page takes at most."""
+        return 1
 
     def default_scopes(self) -> Sequence[str]:
         """The scopes to list, one after another, where a query names none."""
@@ -185,6 +193,10 @@ class BatchesRuns(ABC):
         self, native_ids: Sequence[str], parts: frozenset[Part]
     ) -> Mapping[str, RunRecord | AdapterError]:
         """The outcome for each id, at most `max_batch` of them. A failure of the whole call raises."""
+
+    def shares_call(self, native_id: str) -> bool:
+        """Whether a run is looked up in one call with others, rather than in a call of its own within the batch."""
+        return True
 
 
 _ABILITIES: Mapping[type, Capability] = {ListsRuns: Capability.LIST, BatchesRuns: Capability.BATCH}

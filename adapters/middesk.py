@@ -205,6 +205,7 @@ class MiddeskAdapter(RunAdapter[TokenSettings], ListsRuns):
     parts: ClassVar = {Part.ERROR: How.INLINE, Part.OUTPUT: How.INLINE, Part.STEPS: How.EXPAND, Part.RAW: How.INLINE}
     filters: ClassVar[frozenset[Filter]] = frozenset()
     max_page_size = 100
+    row_parts = frozenset({Part.ERROR})
     pages_shift = True
 
     async def fetch(self, native_id: str, parts: frozenset[Part]) -> MiddeskRecord:

@@ -60,6 +60,7 @@ class RightbrainAdapter(RunAdapter[RightbrainSettings], ListsRuns):
     record_type = RightbrainRecord
     filters: ClassVar[frozenset[Filter]] = frozenset()
     max_page_size = MAX_PAGE_SIZE
+    row_parts = frozenset(parts)
     scope_name = "task"
 
     @classmethod

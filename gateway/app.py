@@ -28,6 +28,9 @@ from .endpoint import VARY, Endpoint, wants_page
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
 from .graphiql import ASSETS_PATH, ExampleQuery
+from .limits.cost import Prices
+from .limits.settings import TrustMode
+from .limits.trusted import TrustedDocuments
 from .providers import Providers
 from .schema import build, run_type_names
 from .service import RunService
@@ -112,16 +115,22 @@ def create_app(
     def page(request: Request) -> Response:
         return graphiql.page(GRAPHQL_PATH, tabs, root_path=request.scope.get("root_path", ""))
 
-    schema = build(introspection=server.introspection)
+    limits, documents = settings.limits, settings.documents
+    # GraphiQL writes documents, which nobody trusts then.
+    has_page = server.graphiql and documents.mode is not TrustMode.ENFORCE
+    prices = Prices(providers, type_names, settings.feed, server.max_ids, limits.max_cost)
+    schema = build(introspection=server.introspection, limits=limits, prices=prices)
     endpoint = Endpoint(
         schema,
         new_context,
         server.max_body_bytes,
-        page if server.graphiql else None,
+        page if has_page else None,
         answers,
         clock,
         lambda request: see(request.scope).view,
         ", ".join((VARY, *desk.credential_headers)),
+        TrustedDocuments(documents),
+        limits.max_errors,
     )
     export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
 
@@ -136,9 +145,9 @@ def create_app(
         Route(EXPORT_PATH, export),
         *health.routes(cache.is_reachable),
     ]
-    if server.graphiql:
+    if has_page:
         routes += [*graphiql.asset_routes(), Route("/", _to_graphiql)]
-    guard = [Middleware(Guard, desk, _opened(graphiql=server.graphiql))] if desk.is_needed else []
+    guard = [Middleware(Guard, desk, _opened(graphiql=has_page))] if desk.is_needed else []
     app = GatewayApp(endpoint, routes, lifespan, guard)
     app.state.kept = Kept(settings.cache, keys, cache)
     return app

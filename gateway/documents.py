@@ -20,12 +20,14 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from .execution import Runner
+from .limits.cost import OperationCost, Prices
+from .limits.settings import LimitSettings
+from .limits.shape import exceeded
 from .plan import Plan
 from .roots import depends_on_runs_alone, is_one_look_up
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """What Strawberry validates by."""
-MAX_TOKENS = 15_000
 MAX_KEPT_LENGTH = 64 * 1024
 """Longer documents are not kept: they are rare, and would push out many others."""
 
@@ -43,6 +45,7 @@ class Operation:
     runner: Runner
     depends_on_runs_alone: bool
     is_one_look_up: bool
+    cost: OperationCost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,21 @@ class Document:
 
 
 class Documents:
-    """Documents for one schema; the `kept` ones used last stay ready."""
+    """Documents for one schema; the `kept` ones used last stay ready. Without `prices` nothing is too dear."""
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True, kept: int = 1000) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool = True,
+        limits: LimitSettings | None = None,
+        prices: Prices | None = None,
+        kept: int = 1000,
+    ) -> None:
         self._schema = schema
         self._introspection = introspection
+        self._limits = limits or LimitSettings()
+        self._prices = prices
         self._rules: tuple[type[ASTValidationRule], ...] = RULES
         if not introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
@@ -85,21 +98,29 @@ class Documents:
 
     def _prepare(self, text: str) -> Document:
         try:
-            node = parse(text, max_tokens=MAX_TOKENS)
+            node = parse(text, max_tokens=self._limits.max_tokens)
         except GraphQLError as error:
             return Document(None, [error], {})
+        # First, because validating takes longer the larger a document is.
+        if errors := exceeded(node, self._limits):
+            return Document(node, errors, {})
         errors = validate(self._schema, node, self._rules, hide_suggestions=not self._introspection)
         if errors:
             return Document(node, errors, {})
         operations = {
-            definition.name.value if definition.name else None: Operation(
-                definition,
-                Plan(self._schema, node, definition),
-                Runner(self._schema, node, definition, hide_suggestions=not self._introspection),
-                depends_on_runs_alone(node, definition),
-                is_one_look_up(node, definition),
-            )
+            definition.name.value if definition.name else None: self._operation(node, definition)
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
         return Document(node, (), operations)
+
+    def _operation(self, node: DocumentNode, definition: OperationDefinitionNode) -> Operation:
+        plan = Plan(self._schema, node, definition)
+        return Operation(
+            definition,
+            plan,
+            Runner(self._schema, node, definition, hide_suggestions=not self._introspection),
+            depends_on_runs_alone(node, definition),
+            is_one_look_up(node, definition),
+            None if self._prices is None else OperationCost(self._schema, node, definition, plan, self._prices),
+        )

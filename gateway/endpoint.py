@@ -5,8 +5,8 @@ that could not be executed; one that accepts `application/json` gets 200, as old
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from time import time
 from typing import Any, cast
 
@@ -26,12 +26,17 @@ from .caching.answers import Answers, KeptAnswer, Question
 from .caching.entry import Clock
 from .conditional import cache_headers, is_known
 from .context import Context, new_request_id
-from .errors import MASKED, log_unexpected, present
+from .errors import MASKED, RequestError, log_unexpected, present
+from .limits.cost import shows_cost
+from .limits.settings import LimitSettings
+from .limits.trusted import TrustedDocuments
 from .schema import GatewaySchema
 
 METHODS = "GET, HEAD, POST"
 VARY = "Accept, Authorization"
 FORBIDDEN: Mapping[str, str] = {"www-authenticate": 'Bearer error="insufficient_scope"'}
+DOCUMENT_PARAMETERS = frozenset({"query", "documentId", "extensions"})
+"""Parameters that say which document is meant."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
@@ -50,9 +55,12 @@ class HttpError(Exception):
 class GraphQLRequest:
     """The parameters of a GraphQL-over-HTTP request."""
 
-    query: str
+    query: str | None
     operation_name: str | None
     variables: dict[str, Any] | None
+    extensions: dict[str, Any] | None = None
+    document_id: str | None = None
+    """The name of the document, in place of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class Endpoint:
     clock: Clock = time
     identify: Callable[[Request], str] = anybody
     vary: str = VARY
+    trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
+    max_errors: int = LimitSettings().max_errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -128,21 +138,28 @@ class Endpoint:
 
     async def _answer(self, request: Request, request_id: str, media_type: str) -> Answer:
         asked = await read_request(request, self.max_body_bytes)
+        query = asked.query
+        if query is None or asked.extensions is not None or self.trusted.is_watching:
+            try:
+                query = self.trusted.text(query, asked.document_id, asked.extensions)
+            except RequestError as error:
+                return self._refused([GraphQLError(str(error), original_error=error)], request_id, media_type)
         question = None
-        if self.answers is not None:
+        # Who asks for the cost gets it anew, and an answer of their own.
+        if self.answers is not None and not shows_cost(asked.extensions):
             who = self.identify(request)
-            question = Question.of(who, media_type, asked.query, asked.operation_name, asked.variables)
+            question = Question.of(who, media_type, query, asked.operation_name, asked.variables)
             if question is not None and (kept := self.answers.get(question)) is not None:
                 return Answer(200, kept.body, kept.expires_at - self.clock())
         context = self.new_context(request_id, request.scope)
-        result = await self._execute(asked, request, context)
-        errors = present(result.errors, request_id) if result.errors else []
-        if result.data is None and errors and "path" not in errors[0]:
-            return Answer(
-                400 if media_type == accept.GRAPHQL_RESPONSE else 200, _encoded({"errors": errors}, request_id)
-            )
+        result = await self._execute(query, asked, request, context)
+        if result.data is None and result.errors and result.errors[0].path is None:
+            return self._refused(result.errors, request_id, media_type)
+        errors = present(result.errors, request_id, self.max_errors) if result.errors else []
         freshness = context.freshness
         extensions = freshness.extensions()
+        if result.extensions:
+            extensions = {**extensions, **result.extensions}
         document = {"data": result.data, "errors": errors, "extensions": extensions}
         body = _encoded({key: value for key, value in document.items() if value or key == "data"}, request_id)
         if errors or extensions or freshness.until is None or not context.depends_on_runs_alone:
@@ -153,18 +170,24 @@ class Endpoint:
             self.answers.put(question, KeptAnswer(body, freshness.until))
         return Answer(200, body, freshness.until - self.clock())
 
-    async def _execute(self, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:
+    def _refused(self, errors: Sequence[GraphQLError], request_id: str, media_type: str) -> Answer:
+        """The answer to a request that was not executed."""
+        entries = present(errors, request_id, self.max_errors)
+        return Answer(400 if media_type == accept.GRAPHQL_RESPONSE else 200, _encoded({"errors": entries}, request_id))
+
+    async def _execute(self, query: str, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:
         # The answer says which runs are stale.
         context.freshness.allows_stale = True
         may_change = request.method == "POST" and context.can_write
         allowed = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
         try:
             return await self.schema.execute(
-                asked.query,
+                query,
                 variable_values=asked.variables,
                 context_value=context,
                 operation_name=asked.operation_name,
                 allowed_operation_types=allowed,
+                operation_extensions=asked.extensions,
             )
         except CannotGetOperationTypeError:
             return ExecutionResult(None, [GraphQLError("operationName must name one of the document's operations.")])
@@ -192,7 +215,7 @@ def wants_page(request: Request) -> bool:
     """Whether a browser asks for a page to look at, rather than for the answer to a query."""
     if request.method not in ("GET", "HEAD"):
         return False
-    return "query" not in request.query_params and accept.prefers_page(header(request, b"accept"))
+    return DOCUMENT_PARAMETERS.isdisjoint(request.query_params) and accept.prefers_page(header(request, b"accept"))
 
 
 async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:
@@ -216,16 +239,21 @@ async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:
 
 
 def _parameters(parameters: dict[str, Any]) -> GraphQLRequest:
-    query, operation_name = parameters.get("query"), parameters.get("operationName")
+    query: Any = parameters.get("query")
+    operation_name: Any = parameters.get("operationName")
     variables, extensions = parameters.get("variables"), parameters.get("extensions")
-    if not isinstance(query, str) or not query:
-        raise HttpError(400, "the query is missing" if query is None else "the query must be a text that is not empty")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise HttpError(400, "operationName must be a text")
+    document_id = parameters.get("documentId")
+    if query is None and document_id is None and not extensions:
+        raise HttpError(400, "the query is missing")
+    if query is not None and (not isinstance(query, str) or not query):
+        raise HttpError(400, "the query must be a text that is not empty")
+    for name, value in (("operationName", operation_name), ("documentId", document_id)):
+        if value is not None and not isinstance(value, str):
+            raise HttpError(400, f"{name} must be a text")
     for name, value in (("variables", variables), ("extensions", extensions)):
         if value is not None and not isinstance(value, dict):
             raise HttpError(400, f"{name} must be an object")
-    return GraphQLRequest(query, operation_name or None, cast("dict[str, Any] | None", variables))
+    return GraphQLRequest(query, operation_name or None, variables, extensions, document_id)
 
 
 async def _body(request: Request, max_bytes: int) -> bytearray:

@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
@@ -15,19 +15,33 @@ MASKED = "Something went wrong in the gateway. Its log has the details under thi
 
 
 class RequestError(Exception):
-    """A client's mistake that never went upstream. `str()` is shown to the client."""
+    """A client's mistake that never went upstream. `str()` and `extensions` are shown to the client."""
 
-    code = ErrorCode.INVALID_INPUT
-
-    def __init__(self, message: str, *, provider: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        code: ErrorCode = ErrorCode.INVALID_INPUT,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.provider = provider
+        self.code = code
+        self.extensions = extensions or {}
 
 
-def present(errors: Sequence[GraphQLError], request_id: str) -> list[dict[str, Any]]:
-    """The `errors` entries of an answer. Unexpected ones are masked, and logged once each."""
+def present(errors: Sequence[GraphQLError], request_id: str, most: int) -> list[dict[str, Any]]:
+    """The `errors` entries of an answer: the first `most`, and one more that says how many were left out.
+
+    Unexpected ones are masked, and logged once each.
+    """
     logged: set[int] = set()
-    return [_entry(error, request_id, logged) for error in errors]
+    entries = [_entry(error, request_id, logged) for error in errors[:most]]
+    if (left_out := len(errors) - most) > 0:
+        extensions = {"code": ErrorCode.UNKNOWN.value, "retryable": False, "leftOut": left_out, "requestId": request_id}
+        entries.append({"message": f"There are {left_out} more errors.", "extensions": extensions})
+    return entries
 
 
 def _entry(error: GraphQLError, request_id: str, logged: set[int]) -> dict[str, Any]:
@@ -37,7 +51,7 @@ def _entry(error: GraphQLError, request_id: str, logged: set[int]) -> dict[str, 
     if isinstance(cause, AdapterError):
         extensions = adapter_extensions(cause)
     elif isinstance(cause, RequestError):
-        extensions = {"code": cause.code.value, "retryable": False}
+        extensions = {"code": cause.code.value, "retryable": False, **cause.extensions}
         if cause.provider is not None:
             extensions["provider"] = cause.provider
     elif cause is None and _is_about_the_request(error):

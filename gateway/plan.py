@@ -55,6 +55,21 @@ class Plan:
             sorted({name for node in (operation, *self._fragments.values()) for name in _switches(node.selection_set)})
         )
         self._known: LRUCache[tuple[bool, ...], _Needs] = LRUCache(MAX_KEPT)
+        self._all: _Walk | None = None
+
+    def root_fields(self) -> Mapping[str, str]:
+        """The names of all root fields by their response keys, whatever `@skip` and `@include` leave out."""
+        return self._everything().roots
+
+    def most_parts(self, response_key: str, type_name: str) -> frozenset[Part]:
+        """The same as `parts` where `@skip` and `@include` leave nothing out."""
+        return frozenset(self._everything().needs.get((response_key, type_name), ()))
+
+    def _everything(self) -> "_Walk":
+        if self._all is None:
+            self._all = _Walk(self._schema, self._fragments, None)
+            self._all.of(self._operation)
+        return self._all
 
     def parts(self, response_key: str, type_name: str, variables: Mapping[str, Any]) -> frozenset[Part]:
         """The parts of a run of this concrete type, below the root field with this response key.
@@ -75,27 +90,31 @@ _Needs = Mapping[tuple[str, str], frozenset[Part]]
 
 
 class _Walk:
-    """One walk through an operation with all switches set, so that its work grows with the document only."""
+    """One walk through an operation with all switches set, so that its work grows with the document only.
+
+    Without switches it goes everywhere.
+    """
 
     def __init__(
         self,
         schema: GraphQLSchema,
         fragments: Mapping[str, FragmentDefinitionNode],
-        switches: Mapping[str, bool],
+        switches: Mapping[str, bool] | None,
     ) -> None:
         self._schema = schema
         self._fragments = fragments
         self._switches = switches
         run = schema.type_map.get(RUN_INTERFACE)
         self._run_types = self._names(run) if isinstance(run, GraphQLInterfaceType) else frozenset[str]()
-        self._needs: dict[tuple[str, str], set[Part]] = {}
+        self.needs: dict[tuple[str, str], set[Part]] = {}
+        self.roots: dict[str, str] = {}
         self._seen: set[tuple[str, _Place]] = set()
 
     def of(self, operation: OperationDefinitionNode) -> _Needs:
         root = self._schema.get_root_type(operation.operation)
         if root is not None:
             self._walk(operation.selection_set, root, _Place())
-        return {key: frozenset(parts) for key, parts in self._needs.items()}
+        return {key: frozenset(parts) for key, parts in self.needs.items()}
 
     def _walk(self, selection_set: SelectionSetNode, parent: GraphQLCompositeType, place: "_Place") -> None:
         for selection in selection_set.selections:
@@ -125,6 +144,8 @@ class _Walk:
 
     def _field(self, node: FieldNode, parent: GraphQLCompositeType, place: "_Place") -> None:
         key = place.key or (node.alias or node.name).value
+        if place.key is None:
+            self.roots[key] = node.name.value
         definition = _field_of(parent, node.name.value)
         own = _part_of(definition)
         named = _named_type(definition) if definition is not None else None
@@ -141,7 +162,7 @@ class _Walk:
     def _need(self, key: str, types: frozenset[str], part: Part | None) -> None:
         if part is not None:
             for name in types or (NO_RUN,):
-                self._needs.setdefault((key, name), set()).add(part)
+                self.needs.setdefault((key, name), set()).add(part)
 
     def _names(self, named: Any) -> frozenset[str]:
         """The object types that a composite type can be."""
@@ -150,10 +171,12 @@ class _Walk:
         return frozenset(t.name for t in self._schema.get_possible_types(named))
 
     def _is_selected(self, selection: SelectionNode) -> bool:
-        return all(self._value(value) is wanted for value, wanted in _conditions(selection))
+        switches = self._switches
+        return switches is None or all(_value(value, switches) is wanted for value, wanted in _conditions(selection))
 
-    def _value(self, value: ValueNode) -> bool:
-        return self._switches[value.name.value] if isinstance(value, VariableNode) else cast(Any, value).value
+
+def _value(value: ValueNode, switches: Mapping[str, bool]) -> bool:
+    return switches[value.name.value] if isinstance(value, VariableNode) else cast(Any, value).value
 
 
 @dataclass(frozen=True, slots=True)

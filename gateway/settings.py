@@ -33,7 +33,9 @@ from pydantic_settings import (
 from adapters import registry
 from adapters.settings import ProviderSettings, Secret, resolve_secret
 
-from .auth.settings import AuthSettings, Section
+from .auth.settings import AuthSettings
+from .limits.settings import DocumentSettings, LimitSettings
+from .section import Section
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +137,8 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     cache: CacheSettings = CacheSettings()
     feed: FeedSettings = FeedSettings()
+    limits: LimitSettings = LimitSettings()
+    documents: DocumentSettings = DocumentSettings()
     providers: dict[str, ProviderSettings] = Field(default_factory=dict[str, ProviderSettings])
 
     @classmethod

@@ -62,6 +62,7 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
         Part.TRACE: How.CALL,
         Part.EVALUATIONS: How.CALL,
     }
+    sometimes_called = _SOMETIMES_CALLED
     record_type = EigenpalRecord
 
     filters = frozenset({Filter.STATUS, Filter.KIND, Filter.CREATED_AFTER, Filter.CREATED_BEFORE, Filter.TARGET})
@@ -129,11 +130,14 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
         An id that is not in the answer is NotFound, unless the answer shows that the list of ids was not applied.
         """
         ids = list(dict.fromkeys(native_ids))
-        alone = [native_id for native_id in ids if not _fits_batch(native_id)]
-        found = await self._batch([native_id for native_id in ids if _fits_batch(native_id)])
+        alone = [native_id for native_id in ids if not self.shares_call(native_id)]
+        found = await self._batch([native_id for native_id in ids if self.shares_call(native_id)])
         others = await asyncio.gather(*(self._fetch_alone(native_id, parts) for native_id in alone))
         found |= zip(alone, others, strict=True)
         return {native_id: found[native_id] for native_id in ids}
+
+    def shares_call(self, native_id: str) -> bool:
+        return _fits_batch(native_id)
 
     async def check(self) -> None:
         try:

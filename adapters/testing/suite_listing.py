@@ -14,9 +14,10 @@ import pytest
 from adapters.contract import Capability, ListsRuns, Page, capabilities_of
 from adapters.errors import AdapterError, BadResponse, InvalidInput, RateLimited, Unavailable
 from adapters.model import Json
+from adapters.status import RunStatus
 
 from .case import Listing, query_of, walk
-from .fixtures import Fixture, ReplayTransport
+from .fixtures import Fixture, ReplayTransport, handshake_reply
 from .mutations import REMOVED, JsonPath, at, changed
 from .suite_base import Suite
 from .suite_errors import BROKEN_BODIES, Fault, FaultyTransport, raising, replying
@@ -55,6 +56,23 @@ class ListingSuite(Suite):
         for page in self._walk(self._list_fixture):
             for run in page.runs:
                 assert faults(run, self.case.adapter, self.case.name) == []
+
+    def test_rows_hold_what_the_adapter_says(self) -> None:
+        adapter = self._lister(ReplayTransport(()))
+        assert adapter.row_parts <= frozenset(self.case.adapter.parts)
+        for page in self._walk(self._list_fixture):
+            for run in page.runs:
+                assert adapter.row_parts <= run.parts
+
+    def test_a_page_takes_no_more_calls_than_the_adapter_says(self) -> None:
+        for statuses in (None, *(frozenset({status}) for status in RunStatus), frozenset(RunStatus)):
+            query = replace(query_of(self._list_fixture), statuses=statuses, cursor=None)
+            transport = ReplayTransport(self._list_fixture.exchanges, strict=False, otherwise=500)
+            lister = self._lister(transport)
+            with contextlib.suppress(AdapterError):
+                asyncio.run(lister.list_runs(query))
+            calls = [request for request in transport.requests if handshake_reply(request) is None]
+            assert len(calls) <= lister.calls_for(query)
 
     def test_row_without_id_is_skipped_and_counted(self) -> None:
         path = (*self._listing.rows, 0, *self._listing.row_id)

@@ -72,6 +72,18 @@ class PartsSuite(Suite):
             _, calls = self._with_parts(frozenset({part}))
             assert len(calls) <= 2
 
+    def test_no_run_costs_more_than_the_adapter_says(self) -> None:
+        """One call, and one for each part that is called for, or is now and then."""
+        adapter = self.case.adapter
+        called = self._had(How.CALL) | adapter.sometimes_called
+        assert adapter.sometimes_called <= frozenset(adapter.parts)
+        for fixture in self.case.runs():
+            for parts in (frozenset[Part](), *(frozenset({part}) for part in adapter.parts), _ALL):
+                transport = MainTransport(fixture.exchanges[fixture.main], 500)
+                assert fixture.ask.id is not None
+                asyncio.run(fetch(self.case, transport, fixture.ask.id, parts))
+                assert len(transport.calls) <= 1 + len(called & parts)
+
     def test_every_supported_part_is_held_or_failed(self) -> None:
         """A part whose call fails does not fail the run."""
         supported = frozenset(self.case.adapter.parts)

@@ -5,7 +5,9 @@ from importlib.util import find_spec
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
+
+from gateway.section import Section
 
 KEY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -13,12 +15,6 @@ MAX_RATE = 1_000_000
 Scope = Literal["read", "write"]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """How a token may be signed. All with a private key: with a shared secret, whoever checks tokens could make them."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: no unknown key, and no value in a message."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def _http_url(value: str) -> str:

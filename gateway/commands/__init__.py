@@ -1,11 +1,11 @@
 """The commands for people and scripts, one small module a command.
 
-They know the gateway by its GraphQL and its export only, whether it runs in this process or elsewhere.
+But for `documents`, they know the gateway by its GraphQL and its export only, in this process or elsewhere.
 """
 
 import typer
 
-from . import export, get, query, runs, usage
+from . import documents, export, get, query, runs, usage
 from .exits import TABLE
 
 EPILOG = TABLE
@@ -19,3 +19,4 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=usage.EXAMPLES)(usage.usage)
     app.command(epilog=export.EXAMPLES)(export.export)
     app.command(epilog=query.EXAMPLES)(query.query)
+    app.command(epilog=documents.EXAMPLES)(documents.documents)

@@ -100,10 +100,12 @@ async def connect(target: Target) -> AsyncGenerator[Client]:
     # Making a gateway takes a moment, which only those who need one should wait.
     from gateway.app import create_app
     from gateway.auth.settings import AuthSettings
+    from gateway.limits.settings import DocumentSettings
     from gateway.settings import load
 
-    # Who has the configuration and the credentials in it needs no key to them.
-    app = create_app(load(target.config).model_copy(update={"auth": AuthSettings()}))
+    # Who has the configuration, and the credentials in it, needs no key to them and may ask anything.
+    unguarded = {"auth": AuthSettings(), "documents": DocumentSettings()}
+    app = create_app(load(target.config).model_copy(update=unguarded))
     async with app.router.lifespan_context(app):
         yield Client(InProcess(app), target.headers)
 

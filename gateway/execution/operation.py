@@ -4,7 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import graphql
-from graphql import DocumentNode, ExecutionResult, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+)
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 
@@ -39,11 +46,15 @@ class Runner:
         self._variables = Variables(schema, operation, hide_suggestions)
         self._completers = Completers(schema, operation, self._fragments)
 
+    def coerce(self, variables: Mapping[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        """The variables as resolvers get them, or what is wrong with them."""
+        return self._variables.coerce(variables or {})
+
     def run(
         self, variables: Mapping[str, Any] | None, context: Any, root_value: Any = None
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
         """The result, now or later. Variables that don't fit, and all that fails below, are errors in it."""
-        values = self._variables.coerce(variables or {})
+        values = self.coerce(variables)
         if isinstance(values, list):
             return ExecutionResult(None, values)
         variant = self._completers.variant(values)

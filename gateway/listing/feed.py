@@ -26,6 +26,9 @@ from .filters import RunFilter, divide
 from .segments import Entry
 from .sources import Source, SourceReader, SourceReport, SourceState
 
+MAX_PAGE_SIZE = 100
+"""The most runs of one page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:

@@ -17,6 +17,8 @@ from strawberry.types.graphql import OperationType
 from adapters.model import RunRecord
 from gateway.documents import Documents
 from gateway.execution import resolve_directly
+from gateway.limits.cost import COST_KEY, Prices, shows_cost
+from gateway.limits.settings import LimitSettings
 
 from . import runs
 from .query import Query
@@ -81,14 +83,29 @@ class GatewaySchema(strawberry.Schema):
             context_value.plan = operation.plan
             context_value.depends_on_runs_alone = operation.depends_on_runs_alone
             context_value.is_one_look_up = operation.is_one_look_up
+        cost, extensions = operation.cost, None
+        is_shown = operation_extensions is not None and shows_cost(operation_extensions)
+        if cost is not None and (is_shown or cost.bound > cost.limit):
+            values = operation.runner.coerce(variable_values)
+            # What is wrong with variables is said when they are used.
+            if not isinstance(values, list):
+                estimated = cost.estimate(values)
+                if estimated > cost.limit:
+                    return ExecutionResult(data=None, errors=[cost.refusal(estimated)])
+                extensions = {COST_KEY: cost.shown(estimated)} if is_shown else None
         result = operation.runner.run(variable_values, context_value, root_value)
         if isawaitable(result):
             result = await result
-        return ExecutionResult(data=result.data, errors=result.errors)
+        return ExecutionResult(data=result.data, errors=result.errors, extensions=extensions)
 
 
-def build(*, introspection: bool = True) -> GatewaySchema:
-    """The schema. Without introspection, error messages do not suggest field names either."""
+def build(
+    *, introspection: bool = True, limits: LimitSettings | None = None, prices: Prices | None = None
+) -> GatewaySchema:
+    """The schema. Without introspection, error messages do not suggest field names either.
+
+    `limits` and `prices` are what operations are held to.
+    """
     schema = GatewaySchema(
         query=Query,
         types=list(run_types().values()),
@@ -96,5 +113,5 @@ def build(*, introspection: bool = True) -> GatewaySchema:
     )
     # Names of root fields that are asked for most, and need nothing of Strawberry's.
     resolve_directly(schema.graphql_schema.type_map[Query.__name__], ("node", "nodes", "run"))
-    schema.use(Documents(schema.graphql_schema, introspection=introspection))
+    schema.use(Documents(schema.graphql_schema, introspection=introspection, limits=limits, prices=prices))
     return schema

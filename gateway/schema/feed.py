@@ -12,7 +12,7 @@ from adapters.model import RunKind, RunRecord
 from adapters.status import RunStatus
 from gateway.errors import RequestError
 from gateway.listing import feed, filters
-from gateway.listing.feed import FeedPage, FeedRow
+from gateway.listing.feed import MAX_PAGE_SIZE, FeedPage, FeedRow
 from gateway.listing.rows import complete
 from gateway.listing.sources import SourceReport as SourceReportRecord
 from gateway.listing.sources import SourceState
@@ -20,8 +20,6 @@ from gateway.listing.sources import SourceState
 from .enums import describe
 from .fields import described
 from .run import Info, Run
-
-MAX_PAGE_SIZE = 100
 
 describe(
     SourceState,

@@ -1,18 +1,21 @@
 """Scalars: exact numbers, times in one form, JSON as it came."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, NewType
+from typing import Any, NewType, TypeVar
 
 import orjson
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from gateway.errors import RequestError
 from gateway.execution.leaves import fast_form
 
 BigInt = NewType("BigInt", int)
 JSON = NewType("JSON", object)
+T = TypeVar("T")
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON client reads exactly."""
@@ -55,7 +58,10 @@ def parse_datetime(value: Any) -> datetime:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("expected a time such as 2026-03-02T09:14:05Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is out of range") from None
 
 
 def parse_decimal(value: Any) -> Decimal:
@@ -76,12 +82,24 @@ def unchanged(value: Any) -> Any:
     return value
 
 
+def _of_clients(parse: Callable[[Any], T]) -> Callable[[Any], T]:
+    """The same for what clients send: that it is wrong is their mistake, and not the gateway's."""
+
+    def parse_value(value: Any) -> T:
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise RequestError(str(error)) from None
+
+    return parse_value
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     BigInt: strawberry.scalar(
         name="BigInt",
         description="A whole number of up to 64 bits: a JSON number up to 2^53 - 1, a string of digits above.",
         serialize=serialize_big_int,
-        parse_value=parse_big_int,
+        parse_value=_of_clients(parse_big_int),
     ),
     JSON: strawberry.scalar(
         name="JSON",
@@ -95,12 +113,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A time in UTC, RFC 3339. Input may have another zone, none (UTC), or be epoch milliseconds.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=serialize_datetime,
-        parse_value=parse_datetime,
+        parse_value=_of_clients(parse_datetime),
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
         description="An exact decimal number, as a string.",
         serialize=serialize_decimal,
-        parse_value=parse_decimal,
+        parse_value=_of_clients(parse_decimal),
     ),
 }

@@ -38,10 +38,14 @@ class Gateway:
         self._runner.close()
 
     def ask(
-        self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **parameters: Any,
     ) -> httpx.Response:
-        """The answer to one operation."""
-        return self._runner.run(self._post(query, variables, headers))
+        """The answer to one operation; `parameters` are others of the request, such as its extensions."""
+        return self._runner.run(self._post(query, variables, headers, **parameters))
 
     def get(self, path: str) -> httpx.Response:
         """The answer to a plain GET, such as one for an export."""
@@ -66,9 +70,13 @@ class Gateway:
         return self.ask(query, variables).json()["errors"]
 
     async def _post(
-        self, query: str, variables: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None = None,
+        **parameters: Any,
     ) -> httpx.Response:
-        body = {"query": query, "variables": variables or {}}
+        body = {"query": query, "variables": variables or {}, **parameters}
         response = await self._client.post(GRAPHQL_PATH, json=body, headers=headers)
         self.said.append(f"{response.headers}\n{response.text}")
         return response

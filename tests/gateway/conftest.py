@@ -18,7 +18,7 @@ from .asking import NO_CACHE, Gateway
 from .fake import FakeAdapter, app_over
 
 Open = Callable[..., Gateway]
-"""Opens a gateway over the simulated providers. Keywords are sections of the configuration: `cache`, `server`, and
+"""Opens a gateway over the simulated providers. Keywords are sections of the configuration: `cache`, `limits` .., and
 providers by name, whose keys are added to those they have."""
 
 
@@ -86,7 +86,7 @@ def over(world: DemoWorld, **sections: dict[str, Any]) -> Gateway:
     """A gateway over simulated providers; sections as for `Open`."""
     document = world.configuration()
     for name, section in sections.items():
-        part = document if name in ("cache", "feed", "server") else document["providers"]
+        part = document if name in ("cache", "documents", "feed", "limits", "server") else document["providers"]
         part[name] = {**part.get(name, {}), **section}
     return Gateway(create_app(parse(document)))
 

@@ -23,11 +23,17 @@ def refuse(request: httpx.Request) -> httpx.Response:
 
 
 def gateway(
-    server: Mapping[str, Any] | None = None, answer: httpx.MockTransport | None = None, names: Sequence[str] = ("one",)
+    server: Mapping[str, Any] | None = None,
+    answer: httpx.MockTransport | None = None,
+    names: Sequence[str] = ("one",),
+    **sections: Mapping[str, Any],
 ) -> ASGIApp:
-    """A gateway over Refactor providers with these names, which `answer` stands for; `server` is its section."""
+    """A gateway over Refactor providers with these names, which `answer` stands for; `server` is its section.
+
+    `sections` are others of the configuration.
+    """
     section = {"adapter": "refactor", "base_url": "http://provider.test/v1", "token": "t0ken"}
-    document = {"server": dict(server or {}), "providers": dict.fromkeys(names, section)}
+    document = {**sections, "server": dict(server or {}), "providers": dict.fromkeys(names, section)}
     return create_app(parse(document), transport=answer or httpx.MockTransport(refuse))
 
 

@@ -159,7 +159,7 @@ def test_signals_during_a_reload_lead_to_one_more() -> None:
 
 def test_a_reload_does_not_let_everybody_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "rungraph.toml"
-    provider = '[providers.eigenpal]\nbase_url = "https://eigenpal.example/api/v1"\n'
+    provider = '[providers.eigenpal]\nbase_url = "https://eigenpal.example/api/v1"\ntoken = "env:HOME"\n'
     key = f'[auth.keys.reports]\nhash = "{hash_of(make_key())}"\n'
     file.write_text(key + provider)
     guarded = load(file)
