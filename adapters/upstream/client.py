@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,7 @@ from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
 from .carriers import FOREIGN, TRANSPORT_ERRORS, RustCarrier, TooLarge, Transport, TransportCarrier
+from .downloads import ByteRange, Download, Downloads
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
 
 
@@ -46,10 +48,21 @@ class UpstreamClient:
         self._auth = auth
         self._read_error = read_error
         self._carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
+        self._downloads = Downloads(provider, settings, auth, self._carrier, self.error_of)
 
     async def get(self, *segments: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The JSON answer to a GET. Every path segment is quoted, so that an id can't reach another resource."""
         return (await self.send("GET", segments, params=params)).json()
+
+    def download(
+        self, *segments: str, params: Mapping[str, str | int] | None = None, part: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """A file, all of it or a part. Leaving the block ends the download; see `Downloads`."""
+        try:
+            url = self._url(segments, params)
+        except UnicodeEncodeError:
+            raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
+        return self._downloads.open(url, part)
 
     async def send(
         self,
@@ -132,9 +145,11 @@ class UpstreamClient:
         sent = headers if credential is None else {**headers, "authorization": credential}
         try:
             return Reply(self.provider, *await self._carrier.send(method, url, sent, content, self._max_bytes))
-        except TooLarge:
+        except TooLarge as error:
             raise errors.BadResponse(
-                f"the answer is larger than {self._max_bytes} bytes", provider=self.provider
+                f"the answer is larger than {self._max_bytes} bytes",
+                provider=self.provider,
+                upstream_status=error.status,
             ) from None
         except FOREIGN as error:
             # The client's text is dropped: it may hold the URL.
