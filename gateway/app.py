@@ -21,6 +21,8 @@ from .context import Context
 from .endpoint import Endpoint
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
+from .files.endpoint import FilesEndpoint
+from .files.paths import FILES_PATH
 from .graphiql import ExampleQuery
 from .providers import Providers
 from .schema import build, run_type_names
@@ -85,6 +87,7 @@ def create_app(
 
     routes: list[BaseRoute] = [
         Route(EXPORT_PATH, export),
+        Route(FILES_PATH, FilesEndpoint(new_context)),
         Route("/livez", _healthy),
         Route("/readyz", _healthy),
     ]

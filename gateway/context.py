@@ -44,6 +44,8 @@ class Context:
     """Whether a single run is all that the operation asks for."""
     freshness: Freshness = field(default_factory=Freshness)
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
+    root_path: str = ""
+    """Where the gateway is mounted, as its clients see it: what paths in answers start with."""
     _loaders: dict[str, RunLoader] = field(default_factory=dict[str, RunLoader])
     _parts: dict[tuple[str, str], frozenset[Part]] = field(default_factory=dict[tuple[str, str], frozenset[Part]])
 

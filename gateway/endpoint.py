@@ -130,6 +130,7 @@ class Endpoint:
             if question is not None and (kept := self.answers.get(question)) is not None:
                 return Answer(200, kept.body, kept.expires_at - self.clock())
         context = self.new_context(request_id)
+        context.root_path = request.scope.get("root_path", "")
         result = await self._execute(asked, request, context)
         errors = present(result.errors, request_id) if result.errors else []
         if result.data is None and errors and "path" not in errors[0]:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapters.errors import ErrorCode
@@ -22,6 +22,7 @@ from gateway.listing.feed import plan
 from gateway.listing.rows import with_parts
 from gateway.listing.streams import RunStream
 from gateway.providers import Provider
+from gateway.streamed import Streamed
 
 from . import parameters, parquet
 from .columns import Column, Columns, parts_of
@@ -78,7 +79,7 @@ class ExportEndpoint:
         if request.method == "HEAD":
             export.context.close()
             return Response(None, 200, headers, export.writer.media_type)
-        return _Streamed(export.pieces(), 200, headers, export.writer.media_type)
+        return Streamed(export.pieces(), 200, headers, export.writer.media_type)
 
     async def _export(self, request: Request, request_id: str) -> "_Export":
         if request.method not in ("GET", "HEAD"):
@@ -146,15 +147,3 @@ class _Export:
 
     def _has_failed(self, run: RunRecord) -> bool:
         return not parts_of(self.columns, self._type_name(run)).isdisjoint(run.part_errors)
-
-
-class _Streamed(StreamingResponse):
-    """Ends what it streams, also where the client goes away in the middle."""
-
-    def __init__(self, pieces: AsyncGenerator[bytes], status: int, headers: Mapping[str, str], media: str) -> None:
-        super().__init__(pieces, status, headers, media)
-        self._pieces = pieces
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._pieces):
-            await super().__call__(scope, receive, send)

@@ -1,6 +1,6 @@
 """`Node` and `Run`: what every run answers, whatever system ran it. The source of these fields is a `RunRecord`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from adapters.model import Part, RunKind, RunRecord
 from adapters.model import RunEvent as RunEventRecord
 from adapters.status import RunStatus, StatusSource
 from gateway.context import Context
+from gateway.files.paths import path_at
 from gateway.plan import PART_KEY
 
 from .fields import described, part
@@ -88,6 +89,26 @@ def _debug(root: strawberry.Parent[RunRecord]) -> Any:
     return DebugView(root.debug or DebugRecord(), root.events, events_error)
 
 
+def _files(root: strawberry.Parent[RunRecord], info: Info) -> Any:
+    """Where the provider signed no link, the file is had through the gateway.
+
+    By its path alone: the host that a request names is the client's word, and answers are kept for others.
+    """
+    error = root.part_errors.get(Part.FILES)
+    if error is not None:
+        raise error
+    provider = info.context.providers.get(root.provider)
+    if not root.files or provider is None or provider.files is None:
+        return root.files
+    start = info.context.root_path
+    return [
+        file
+        if file.download_url or not file.path or (path := path_at(root.id, file.path)) is None
+        else replace(file, download_url=start + path)
+        for file in root.files
+    ]
+
+
 def _provider(root: strawberry.Parent[RunRecord], info: Info) -> Any:
     return info.context.providers.get(root.provider)
 
@@ -120,7 +141,9 @@ class Run(Node):
     output_truncated: bool | None = part(Part.OUTPUT, "Whether the provider cut the output.", "output_truncated")
     usage: Usage | None = part(Part.USAGE, "Tokens, money and credits; null where the provider reports none.")
     steps: list[Step] | None = part(Part.STEPS, "The steps, each before its children.")
-    files: list[RunFile] | None = part(Part.FILES, "The files the run read or wrote.")
+    files: list[RunFile] | None = strawberry.field(
+        resolver=_files, description="The files the run read or wrote.", metadata={PART_KEY: Part.FILES}
+    )
     debug: Debug | None = strawberry.field(
         resolver=_debug,
         description="What helps to find out why the run did what it did.",
