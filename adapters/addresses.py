@@ -95,4 +95,4 @@ def _is_host(host: str) -> bool:
     except ValueError:
         # "127.1" and "0x7f000001" are addresses to some parsers, and names to others.
         return bool(_NAME.fullmatch(host)) and not _NUMERIC_LABEL.fullmatch(host.rstrip(".").rpartition(".")[2])
-    return True
+    return "%" not in host

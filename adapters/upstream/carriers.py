@@ -84,8 +84,10 @@ class RustCarrier:
     async def stream(self, url: str, headers: Mapping[str, str], address: str | None) -> AsyncGenerator[Streamed]:
         """A connection to a given address is one of its own, closed afterwards: the pool asks a resolver."""
         client = self._client if address is None else await asyncio.to_thread(self._pinned, url, address)
+        # Without it, the headers would be kept back until a buffer is full.
+        request = client.get(url).headers(headers).streamed_read_buffer_limit(0)
         try:
-            async with client.get(url).headers(headers).build_streamed() as response:
+            async with request.build_streamed() as response:
                 yield Streamed(response.status, response.headers, _chunks(response))
         finally:
             if address is not None:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from adapters import errors
+from adapters.addresses import Resolve, system_addresses
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
@@ -29,6 +30,7 @@ def _quoted(segment: str) -> str:
 class UpstreamClient:
     """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
 
+    `transport` takes the place of the network, `resolve` that of this machine's resolver for redirects of downloads.
     A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`.
     """
 
@@ -40,6 +42,7 @@ class UpstreamClient:
         auth: Auth,
         read_error: ReadError,
         transport: Transport | None = None,
+        resolve: Resolve = system_addresses,
     ) -> None:
         self.provider = provider
         self._base_url = settings.base_url
@@ -48,7 +51,7 @@ class UpstreamClient:
         self._auth = auth
         self._read_error = read_error
         self._carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
-        self._downloads = Downloads(provider, settings, auth, self._carrier, self.error_of)
+        self._downloads = Downloads(provider, settings, auth, self._carrier, self.error_of, resolve)
 
     async def get(self, *segments: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The JSON answer to a GET. Every path segment is quoted, so that an id can't reach another resource."""

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from adapters import errors
-from adapters.addresses import Address, Origin, Reach, Resolve, is_listed, origin, reach, system_addresses, target
+from adapters.addresses import Address, Origin, Reach, Resolve, is_listed, origin, reach, target
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
@@ -65,7 +65,7 @@ class Downloads:
         auth: Auth,
         carrier: Carrier,
         error_of: Callable[[Reply], errors.AdapterError],
-        resolve: Resolve = system_addresses,
+        resolve: Resolve,
     ) -> None:
         self._provider = provider
         self._settings = settings
@@ -109,7 +109,10 @@ class Downloads:
                 redirects += 1
                 if redirects > MAX_REDIRECTS:
                     raise self._bad("the file's redirects don't end", answer)
-                url = target(url, answer.headers.get("location", ""))
+                location = answer.headers.get("location")
+                if not location:
+                    raise self._bad("the file's redirect says no place", answer)
+                url = target(url, location)
                 place, address = await self._checked(url, answer)
                 # For good: a storage that redirects back must not choose what the credential is used for.
                 is_away = is_away or place != self._home

@@ -6,7 +6,7 @@ The next runs are fetched when the client has taken what it was sent, so that a 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from gateway import encoding
 from gateway.context import Context, new_request_id
 from gateway.endpoint import REQUEST_ID
 from gateway.errors import MASKED, RequestError, log_unexpected
+from gateway.files.links import linked
 from gateway.listing.feed import plan
 from gateway.listing.rows import with_parts
 from gateway.listing.streams import RunStream
@@ -92,6 +93,7 @@ class ExportEndpoint:
             message = "Parquet needs the package pyarrow where the gateway runs: pip install 'rungraph[parquet]'"
             raise Refusal(501, message, ErrorCode.UNSUPPORTED)
         context = self.new_context(request_id)
+        context.root_path = request.scope.get("root_path", "")
         try:
             asked = parameters.read(request.query_params.multi_items())
             columns = self.columns.chosen(asked.columns)
@@ -101,7 +103,8 @@ class ExportEndpoint:
         if writer is parquet.Parquet:
             await asyncio.to_thread(parquet.load)
         stream = RunStream(listing, context.service, context.feed_settings, asked.max_runs)
-        return _Export(context, stream, columns, writer(columns))
+        with_files = any(column.name == "files" for column in columns)
+        return _Export(context, stream, columns, writer(columns), with_files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class _Export:
     stream: RunStream
     columns: Sequence[Column]
     writer: Writer
+    with_files: bool
+    """Whether there is a column of files, whose rows have links then."""
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """The file. It always has an ending, whatever happens to the runs."""
@@ -143,6 +148,8 @@ class _Export:
 
     def _row(self, run: RunRecord) -> list[object]:
         type_name = self._type_name(run)
+        if self.with_files and run.files:
+            run = replace(run, files=linked(run, self.context))
         return [column.cell(run, type_name) for column in self.columns]
 
     def _has_failed(self, run: RunRecord) -> bool:

@@ -19,7 +19,7 @@ MAX_NAME_BYTES = 200
 
 _MEDIA_TYPE = re.compile(
     r"([a-z]+/[a-z0-9][a-z0-9!#$&^_.+-]{0,126})\s*(?:;\s*charset\s*=\s*\"?([a-z0-9][a-z0-9_.:-]{0,40})\"?\s*)?(?:;.*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _SANE: Mapping[str, re.Pattern[str]] = {
     "content-length": re.compile(r"[0-9]{1,18}"),

@@ -1,6 +1,6 @@
 """`Node` and `Run`: what every run answers, whatever system ran it. The source of these fields is a `RunRecord`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,10 +12,10 @@ from adapters.model import Part, RunKind, RunRecord
 from adapters.model import RunEvent as RunEventRecord
 from adapters.status import RunStatus, StatusSource
 from gateway.context import Context
-from gateway.files.paths import path_at
+from gateway.files.links import linked
 from gateway.plan import PART_KEY
 
-from .fields import described, part
+from .fields import PLAIN_KEY, described, of_part, part
 from .provider import Provider
 from .scalars import JSON
 from .values import Actor, Fallback, RunError, RunEvent, RunFile, RunTarget, RunWarning, Step, Usage
@@ -90,23 +90,10 @@ def _debug(root: strawberry.Parent[RunRecord]) -> Any:
 
 
 def _files(root: strawberry.Parent[RunRecord], info: Info) -> Any:
-    """Where the provider signed no link, the file is had through the gateway.
-
-    By its path alone: the host that a request names is the client's word, and answers are kept for others.
-    """
     error = root.part_errors.get(Part.FILES)
     if error is not None:
         raise error
-    provider = info.context.providers.get(root.provider)
-    if not root.files or provider is None or provider.files is None:
-        return root.files
-    start = info.context.root_path
-    return [
-        file
-        if file.download_url or not file.path or (path := path_at(root.id, file.path)) is None
-        else replace(file, download_url=start + path)
-        for file in root.files
-    ]
+    return linked(root, info.context)
 
 
 def _provider(root: strawberry.Parent[RunRecord], info: Info) -> Any:
@@ -142,7 +129,9 @@ class Run(Node):
     usage: Usage | None = part(Part.USAGE, "Tokens, money and credits; null where the provider reports none.")
     steps: list[Step] | None = part(Part.STEPS, "The steps, each before its children.")
     files: list[RunFile] | None = strawberry.field(
-        resolver=_files, description="The files the run read or wrote.", metadata={PART_KEY: Part.FILES}
+        resolver=_files,
+        description="The files the run read or wrote.",
+        metadata={PART_KEY: Part.FILES, PLAIN_KEY: of_part(Part.FILES)},
     )
     debug: Debug | None = strawberry.field(
         resolver=_debug,
