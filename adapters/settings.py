@@ -51,6 +51,7 @@ def _http_url(value: str) -> str:
     # Also where they are empty: what is added to the URL would land behind them.
     if "@" in parts.netloc or "?" in value or "#" in value:
         raise ValueError("the URL may not hold credentials, a query or a fragment")
+    _ = parts.port
     try:
         origin(value)
     except ValueError as error:

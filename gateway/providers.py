@@ -23,7 +23,6 @@ from adapters.upstream import Transport
 from .caching.keys import Keys, unshared
 from .settings import Settings
 
-
 NOTHING: frozenset[Part] = frozenset()
 
 

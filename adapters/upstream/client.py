@@ -18,7 +18,6 @@ from .carriers import FOREIGN, TRANSPORT_ERRORS, RustCarrier, TooLarge, Transpor
 from .downloads import ByteRange, Download, Downloads
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
 
-
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
 

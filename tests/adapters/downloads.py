@@ -1,7 +1,7 @@
 """A provider with files and the storage it redirects to, each a real server, for tests of downloads."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -57,7 +57,7 @@ class Parties:
 
 
 @contextmanager
-def parties() -> Iterator[Parties]:
+def parties() -> Generator[Parties]:
     state = Parties(Party(), Party())
 
     async def file(request: Request) -> Response:
