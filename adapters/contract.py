@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -12,7 +13,7 @@ from .errors import AdapterError, ErrorReading, InvalidInput
 from .model import Part, RunKind, RunRecord
 from .settings import ProviderSettings
 from .status import RunStatus, StatusTable
-from .upstream import ErrorReply, Transport, UpstreamClient
+from .upstream import ByteRange, Download, ErrorReply, Transport, UpstreamClient
 
 MAX_ID_LENGTH = 512
 
@@ -34,6 +35,7 @@ class Capability(Enum):
     GET = "GET"
     LIST = "LIST"
     BATCH = "BATCH"
+    FILES = "FILES"
 
 
 class Filter(Enum):
@@ -199,7 +201,25 @@ class BatchesRuns(ABC):
         return True
 
 
-_ABILITIES: Mapping[type, Capability] = {ListsRuns: Capability.LIST, BatchesRuns: Capability.BATCH}
+class ServesFiles(ABC):
+    """Ability: the content of a run's files."""
+
+    @abstractmethod
+    def open_file(
+        self, native_id: str, path: str, part: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """The file that `RunFile.path` names, or a part of it, as it arrives.
+
+        No segment of the path is empty, "." or "..". Raises, at the latest on entry, NotFound where there is no such
+        run or file, another AdapterError where it can't be had.
+        """
+
+
+_ABILITIES: Mapping[type, Capability] = {
+    ListsRuns: Capability.LIST,
+    BatchesRuns: Capability.BATCH,
+    ServesFiles: Capability.FILES,
+}
 
 
 def capabilities_of(adapter: type[RunAdapter[ProviderSettings]]) -> frozenset[Capability]:

@@ -2,25 +2,27 @@
 
 API pages "Fetch a Task Run", "List Task Runs", "Authentication", read 2026-11. One call, `GET {base}/org/{org}/project/
 {project}/task/{task}/run/{run}`, brings everything there is: a run has no status, no start, no end, no steps. Lists,
-`.../task_run` for the project and `.../task/{task}/run` for one task, have whole runs in their rows.
+`.../task_run` for the project and `.../task/{task}/run` for one task, have whole runs in their rows. A run's files are
+at `.../run/{run}/file/{name}`; the parameters of that call are documented, the word "file" follows from them.
 """
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import ClassVar, Self, cast
 
 from pydantic import Field, model_validator
 
 from .auth import Auth, Bearer
-from .contract import Filter, How, ListsRuns, Page, ProviderInfo, RunAdapter, RunQuery
+from .contract import Filter, How, ListsRuns, Page, ProviderInfo, RunAdapter, RunQuery, ServesFiles
 from .error_body import error_message, error_word
 from .errors import BadResponse, ErrorCode, ErrorReading, InvalidInput
 from .model import Json, Part, RunWarning, WarningCode
 from .oauth import ClientCredentials
 from .rightbrain_parse import ROW_PARTS, STATUSES, RightbrainRecord, parse_run
 from .settings import HttpUrl, ProviderSettings, Secret
-from .upstream import ErrorReply, Transport
+from .upstream import ByteRange, Download, ErrorReply, Transport
 from .wire import Fields
 
 MAX_PAGE_SIZE = 100
@@ -50,7 +52,7 @@ class RightbrainSettings(ProviderSettings):
         return self
 
 
-class RightbrainAdapter(RunAdapter[RightbrainSettings], ListsRuns):
+class RightbrainAdapter(RunAdapter[RightbrainSettings], ListsRuns, ServesFiles):
     """Rightbrain's task runs. A run's native id is "<task id>/<task run id>"; listing takes a task id as scope."""
 
     info = ProviderInfo("rightbrain", "Rightbrain", "https://docs.rightbrain.ai")
@@ -117,6 +119,13 @@ class RightbrainAdapter(RunAdapter[RightbrainSettings], ListsRuns):
         if following is None or following == cursor:
             return Page(tuple(runs.values()), None, skipped)
         return Page(tuple(runs.values()), _CURSOR_PREFIX + following, skipped)
+
+    def open_file(
+        self, native_id: str, path: str, part: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        task_id, task_run_id = self._ids(native_id)
+        place = (*self._project, "task", task_id, "run", task_run_id, "file", path)
+        return self.upstream.download(*place, params={"inline": "false"}, part=part)
 
     async def check(self) -> None:
         await self.upstream.get(*self._project, "task_run", params={"page_limit": 1})

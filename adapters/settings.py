@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
+from .addresses import origin
+
 
 def resolve_secret(value: object) -> object:
     """A secret given as "env:NAME", "file:PATH" or the literal. Messages name the place, never the secret."""
@@ -64,10 +66,25 @@ def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected an http:// or https:// URL")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    # Also where they are empty: what is added to the URL would land behind them.
+    if "@" in parts.netloc or "?" in value or "#" in value:
         raise ValueError("the URL may not hold credentials, a query or a fragment")
     _ = parts.port
+    try:
+        origin(value)
+    except ValueError as error:
+        raise ValueError(f"the URL can't be used: {error}") from None
     return value.rstrip("/")
+
+
+def _host(value: str) -> str:
+    value = value.lower()
+    if not _HOST.fullmatch(value):
+        raise ValueError('expected a host such as "files.example.com", or "*.example.com" for all below a domain')
+    return value
+
+
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
 
 
 Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]
@@ -79,6 +96,9 @@ CallerHeader = Annotated[str, AfterValidator(_caller_header)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """An http(s) URL without credentials, query or fragment; a trailing slash is dropped."""
 
+Host = Annotated[str, AfterValidator(_host)]
+"""A host name or address without a port; "*.example.com" stands for all hosts below the domain."""
+
 
 class ProviderSettings(BaseModel):
     """The keys every provider has.
@@ -87,6 +107,10 @@ class ProviderSettings(BaseModel):
     in the header `caller_header`.
     `timeout_ms` bounds one call as a whole, `connect_timeout_ms` its connection. `max_response_bytes` is the largest
     answer that is read. `max_connections` bounds the idle connections that are kept.
+
+    Files are not bounded by these, but by `max_download_bytes`, where it is set, and by `download_idle_timeout_ms`
+    between two pieces. `download_hosts` are the only hosts that the provider may redirect a download to, wherever they
+    are; with none it may redirect to any public host, and to one in a network that it is in itself.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -100,6 +124,9 @@ class ProviderSettings(BaseModel):
     connect_timeout_ms: int = Field(default=3_000, ge=1, le=60_000)
     max_response_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     max_connections: int = Field(default=100, ge=1, le=10_000)
+    max_download_bytes: int | None = Field(default=None, ge=1024)
+    download_idle_timeout_ms: int = Field(default=30_000, ge=1, le=3_600_000)
+    download_hosts: tuple[Host, ...] = Field(default=(), max_length=100)
 
     @property
     def asks_callers(self) -> bool:

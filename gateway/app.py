@@ -27,6 +27,8 @@ from .context import Context
 from .endpoint import VARY, Endpoint, wants_page
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
+from .files.endpoint import FilesEndpoint
+from .files.paths import FILES_PATH
 from .graphiql import ASSETS_PATH, ExampleQuery
 from .limits.cost import Prices
 from .limits.settings import TrustMode
@@ -106,6 +108,7 @@ def create_app(
             request_id,
             feed_settings=settings.feed,
             can_write=access.caller.can_write,
+            root_path=scope.get("root_path", ""),
         )
 
     # The page is open to everybody, and must not tell what only some may see.
@@ -143,6 +146,7 @@ def create_app(
 
     routes: list[BaseRoute] = [
         Route(EXPORT_PATH, export),
+        Route(FILES_PATH, FilesEndpoint(new_context)),
         *health.routes(cache.is_reachable),
     ]
     if has_page:

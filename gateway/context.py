@@ -46,6 +46,8 @@ class Context:
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
     can_write: bool = True
     """Whether the caller may change anything."""
+    root_path: str = ""
+    """Where the gateway is mounted, as its clients see it: what paths in answers start with."""
     _loaders: dict[str, RunLoader] = field(default_factory=dict[str, RunLoader])
     _parts: dict[tuple[str, str], frozenset[Part]] = field(default_factory=dict[tuple[str, str], frozenset[Part]])
 

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters import registry
-from adapters.contract import BatchesRuns, Capability, How, ListsRuns, ProviderInfo, RunAdapter, capabilities_of
+from adapters.contract import (
+    BatchesRuns,
+    Capability,
+    How,
+    ListsRuns,
+    ProviderInfo,
+    RunAdapter,
+    ServesFiles,
+    capabilities_of,
+)
 from adapters.errors import AdapterError
 from adapters.model import Part
 from adapters.upstream import Transport
@@ -49,6 +58,7 @@ class Provider:
         self.parts: Mapping[Part, How] = adapter.parts
         self.batches: BatchesRuns | None = adapter if isinstance(adapter, BatchesRuns) else None
         self.lists: ListsRuns | None = adapter if isinstance(adapter, ListsRuns) else None
+        self.files: ServesFiles | None = adapter if isinstance(adapter, ServesFiles) else None
 
     def supported(self, parts: Collection[Part]) -> frozenset[Part]:
         """Those of the parts that this provider has at all."""

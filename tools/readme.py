@@ -21,7 +21,12 @@ from gateway.schema import build
 from gateway.settings import parse
 
 README = Path(__file__).parent.parent / "README.md"
-_ABILITIES = {Capability.GET: "by id", Capability.LIST: "list", Capability.BATCH: "many ids in one call"}
+_ABILITIES = {
+    Capability.GET: "by id",
+    Capability.LIST: "list",
+    Capability.BATCH: "many ids in one call",
+    Capability.FILES: "download of files",
+}
 _MARKS = {How.INLINE: "●", How.EXPAND: "○", How.CALL: "+1"}
 
 

@@ -2,16 +2,27 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import ClassVar, cast
 from urllib.parse import quote
 
-from adapters.contract import BatchesRuns, Filter, How, ListsRuns, Page, ProviderInfo, RunAdapter, RunQuery
+from adapters.contract import (
+    BatchesRuns,
+    Filter,
+    How,
+    ListsRuns,
+    Page,
+    ProviderInfo,
+    RunAdapter,
+    RunQuery,
+    ServesFiles,
+)
 from adapters.error_body import error_message, error_word
 from adapters.errors import AdapterError, BadResponse, ErrorReading, NotFound
 from adapters.model import Json, Part, RunWarning, WarningCode
 from adapters.settings import TokenSettings
-from adapters.upstream import ErrorReply
+from adapters.upstream import ByteRange, Download, ErrorReply
 from adapters.wire import Fields
 
 from .listing import MAX_LIMIT, cursor_to_give, matches_nothing, parameters, shows
@@ -35,7 +46,7 @@ _BATCHED_ID_LENGTH = 64
 _SHORT_MESSAGE = 120
 
 
-class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
+class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns, ServesFiles):
     """Eigenpal's runs of workflows and agents.
 
     One call brings a run with every part, with these exceptions, each one call more: EVENTS, TRACE and EVALUATIONS;
@@ -138,6 +149,12 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
 
     def shares_call(self, native_id: str) -> bool:
         return _fits_batch(native_id)
+
+    def open_file(
+        self, native_id: str, path: str, part: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """An artifact; large ones come by a redirect to the provider's storage."""
+        return self.upstream.download("runs", self.canonical_id(native_id), "artifacts", *path.split("/"), part=part)
 
     async def check(self) -> None:
         try:

@@ -6,6 +6,17 @@ A Rust connection pool (pyreqwest) carries them, because httpx's own pool loses 
 
 from .carriers import TRANSPORT_ERRORS, Transport
 from .client import UpstreamClient
+from .downloads import ByteRange, Download
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
 
-__all__ = ["TRANSPORT_ERRORS", "ErrorReply", "ReadError", "Reply", "Transport", "UpstreamClient", "retry_after_ms"]
+__all__ = [
+    "TRANSPORT_ERRORS",
+    "ByteRange",
+    "Download",
+    "ErrorReply",
+    "ReadError",
+    "Reply",
+    "Transport",
+    "UpstreamClient",
+    "retry_after_ms",
+]

@@ -1,12 +1,16 @@
 """What carries requests: the only module that knows HTTP clients."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import httpx
 from pyreqwest import exceptions as rust
-from pyreqwest.client import ClientBuilder
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.response import Response
 
 from adapters import errors
 from adapters.settings import ProviderSettings
@@ -16,11 +20,24 @@ Transport = httpx.AsyncBaseTransport
 
 
 class TooLarge(Exception):
-    """A body beyond the limit; what was read of it is dropped."""
+    """A body beyond the limit; what was read of it is dropped. `status` is that of its answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers by name in lower case, and whole body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer whose body is read piece by piece, each when it is asked for. Headers by name in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
 
 
 class RustCarrier:
@@ -31,16 +48,8 @@ class RustCarrier:
     """
 
     def __init__(self, settings: ProviderSettings) -> None:
-        self._client = (
-            ClientBuilder()
-            .connect_timeout(timedelta(milliseconds=settings.connect_timeout_ms))
-            .pool_max_idle_per_host(settings.max_connections)
-            .follow_redirects(False)
-            .default_cookie_store(False)
-            .referer(False)
-            .http2(True)
-            .build()
-        )
+        self._settings = settings
+        self._client = self._builder().build()
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
@@ -57,13 +66,49 @@ class RustCarrier:
             while (chunk := await response.body_reader.read()) is not None:
                 chunks += chunk
                 if len(chunks) > max_bytes:
-                    raise TooLarge
+                    raise TooLarge(response.status)
             return response.status, response.headers, bytes(chunks)
+
+    @asynccontextmanager
+    async def stream(self, url: str, headers: Mapping[str, str], address: str | None) -> AsyncGenerator[Streamed]:
+        """A GET; leaving the block ends the exchange. `address` is that of the URL's host, whatever a resolver says.
+
+        A connection to a given address is one of its own, closed afterwards: the pool asks a resolver.
+        """
+        client = self._client if address is None else await asyncio.to_thread(self._pinned, url, address)
+        # Without it, the headers would be kept back until a buffer is full.
+        request = client.get(url).headers(headers).streamed_read_buffer_limit(0)
+        try:
+            async with request.build_streamed() as response:
+                yield Streamed(response.status, response.headers, _chunks(response))
+        finally:
+            if address is not None:
+                await client.close()
 
     async def aclose(self) -> None:
         await self._client.close()
         # Its idle connections close when nothing refers to it any more, which may be long after this.
         del self._client
+
+    def _builder(self) -> ClientBuilder:
+        return (
+            ClientBuilder()
+            .connect_timeout(timedelta(milliseconds=self._settings.connect_timeout_ms))
+            .pool_max_idle_per_host(self._settings.max_connections)
+            .follow_redirects(False)
+            .default_cookie_store(False)
+            .referer(False)
+            .http2(True)
+        )
+
+    def _pinned(self, url: str, address: str) -> Client:
+        # The port is that of the URL. An address in the URL itself is never looked up.
+        return self._builder().resolve(urlsplit(url).hostname or "", address, 0).build()
+
+
+async def _chunks(response: Response) -> AsyncGenerator[bytes]:
+    while (chunk := await response.body_reader.read_chunk()) is not None:
+        yield bytes(chunk)
 
 
 class TransportCarrier:
@@ -82,8 +127,15 @@ class TransportCarrier:
             async for chunk in response.aiter_bytes():
                 chunks += chunk
                 if len(chunks) > max_bytes:
-                    raise TooLarge
+                    raise TooLarge(response.status_code)
         return response.status_code, response.headers, bytes(chunks)
+
+    @asynccontextmanager
+    async def stream(self, url: str, headers: Mapping[str, str], address: str | None) -> AsyncGenerator[Streamed]:
+        """Where a host is, is for the transport to know."""
+        response = await self._transport.handle_async_request(httpx.Request("GET", url, headers=dict(headers)))
+        async with aclosing(response):
+            yield Streamed(response.status_code, response.headers, response.aiter_bytes())
 
     async def aclose(self) -> None:
         await self._transport.aclose()

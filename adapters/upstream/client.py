@@ -3,16 +3,19 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 
 from adapters import errors
+from adapters.addresses import Resolve, system_addresses
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
 from .carriers import FOREIGN, Carrier, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
+from .downloads import ByteRange, Download, Downloads
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
@@ -26,6 +29,7 @@ def _quoted(segment: str) -> str:
 class UpstreamClient:
     """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
 
+    `transport` takes the place of the network, `resolve` that of this machine's resolver for redirects of downloads.
     A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`.
     """
 
@@ -38,6 +42,7 @@ class UpstreamClient:
         read_error: ReadError,
         transport: Transport | None = None,
         carrier: Carrier | None = None,
+        resolve: Resolve = system_addresses,
     ) -> None:
         """`transport` takes the place of the network; `carrier` is one to share, which somebody else closes."""
         self.provider = provider
@@ -51,6 +56,8 @@ class UpstreamClient:
         if carrier is None:
             carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
         self._carrier = carrier
+        self._resolve = resolve
+        self._downloads = Downloads(provider, settings, auth, carrier, self.error_of, resolve)
 
     def with_auth(self, auth: Auth) -> "UpstreamClient":
         """The same API, asked with another credential over the same connections, which stay this client's.
@@ -58,12 +65,27 @@ class UpstreamClient:
         Nothing else is shared, so that what is known of one credential says nothing about another.
         """
         return UpstreamClient(
-            self.provider, self._settings, auth=auth, read_error=self._read_error, carrier=self._carrier
+            self.provider,
+            self._settings,
+            auth=auth,
+            read_error=self._read_error,
+            carrier=self._carrier,
+            resolve=self._resolve,
         )
 
     async def get(self, *segments: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The JSON answer to a GET. Every path segment is quoted, so that an id can't reach another resource."""
         return (await self.send("GET", segments, params=params)).json()
+
+    def download(
+        self, *segments: str, params: Mapping[str, str | int] | None = None, part: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """A file, all of it or a part. Leaving the block ends the download; see `Downloads`."""
+        try:
+            url = self._url(segments, params)
+        except UnicodeEncodeError:
+            raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
+        return self._downloads.open(url, part)
 
     async def send(
         self,
@@ -147,9 +169,11 @@ class UpstreamClient:
         sent = headers if credential is None else {**headers, "authorization": credential}
         try:
             return Reply(self.provider, *await self._carrier.send(method, url, sent, content, self._max_bytes))
-        except TooLarge:
+        except TooLarge as error:
             raise errors.BadResponse(
-                f"the answer is larger than {self._max_bytes} bytes", provider=self.provider
+                f"the answer is larger than {self._max_bytes} bytes",
+                provider=self.provider,
+                upstream_status=error.status,
             ) from None
         except FOREIGN as error:
             # The client's text is dropped: it may hold the URL.

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from .auth import Gate, credentials
+from .content import served
 from .eigenpal_edges import edge_runs
 from .eigenpal_history import live, live_by_id, past_runs
 from .eigenpal_listing import Refusal, list_human_reviews, list_runs
@@ -61,7 +62,9 @@ class EigenpalSimulator(Simulator):
         """Id of each odd run, by the name of what is odd about it; see `eigenpal_edges.EDGES`."""
         self._runs = {run.body["id"]: run for run in (*past_runs(self.anchor), *odd.values())}
         self._cancelled: dict[str, tuple[SimulatedRun, datetime]] = {}
-        self._storage = Storage(lambda: self.clock())
+        self.storage = Storage(lambda: self.clock())
+        self.storage_root: str | None = None
+        """Root URL of the storage's own server, with a slash; None while the provider's own server is the storage."""
         self._requests = 0
         past = sorted(self._runs.values(), key=lambda run: (run.created, run.body["id"]), reverse=True)
         at_anchor = [*live(self.anchor, self.anchor), *past]
@@ -87,6 +90,7 @@ class EigenpalSimulator(Simulator):
 
     def reset(self) -> None:
         super().reset()
+        self.storage.reset()
         self._cancelled.clear()
 
     def error_body(self, status: int) -> tuple[bytes, str]:
@@ -117,7 +121,7 @@ class EigenpalSimulator(Simulator):
         return Starlette(
             routes=[
                 *(Mount(prefix, routes=routes, middleware=guard) for prefix in (self.prefix, "/v1")),
-                Route("/storage/{key}", self._storage.download),
+                Route("/storage/{key}", self.storage.download),
             ],
             exception_handlers={404: self._no_route, 405: self._no_route, Refusal: self._refused},
         )
@@ -174,8 +178,9 @@ class EigenpalSimulator(Simulator):
         content_type = row.get("contentType") or "application/octet-stream"
         if path in run.stored:
             name = f"{run.body['id']}/{path}"
-            return RedirectResponse(self._storage.url(_root(request), name, content, content_type), 302)
-        return Response(content, media_type=content_type)
+            root = self.storage_root or _root(request)
+            return RedirectResponse(self.storage.url(root, name, content, content_type), 302)
+        return served(request, content, content_type)
 
     async def _cancel(self, request: Request) -> Response:
         run, now = self._asked_for(request), self.clock()

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from . import rightbrain_data as data
 from .auth import Gate, credentials
+from .content import served
 from .history import live_number, live_run, live_runs
 from .rightbrain_oauth import TokenIssuer
 from .simulator import Clock, Simulator, system_clock
@@ -155,7 +156,7 @@ class RightbrainSimulator(Simulator):
         content, content_type = data.file_content(name)
         disposition = "inline" if inline == "true" else "attachment"
         headers = {"content-disposition": f"{disposition}; filename*=utf-8''{quote(name)}"}
-        return Response(content, media_type=content_type, headers=headers)
+        return served(request, content, content_type, headers)
 
     async def _task_list(self, request: Request) -> Response:
         task_id = self._checked_ids(request)["task_id"]

@@ -12,6 +12,8 @@ from .rightbrain import RightbrainSimulator
 from .server import LoopbackServers
 from .simulator import Clock, Simulator, system_clock
 
+STORAGE = "eigenpal-storage"
+
 
 class DemoWorld:
     """A context manager that runs every simulated provider on loopback."""
@@ -27,7 +29,10 @@ class DemoWorld:
             simulator.name: simulator
             for simulator in (self.refactor, self.eigenpal, self.middesk, self.rightbrain, self.bridgetown)
         }
-        self._servers = LoopbackServers({name: simulator.app() for name, simulator in self.simulators.items()})
+        apps = {name: simulator.app() for name, simulator in self.simulators.items()}
+        self._servers = LoopbackServers({**apps, STORAGE: self.eigenpal.storage.app()})
+        # An origin of its own, as storages are: what must not be sent there shows.
+        self.eigenpal.storage_root = f"{self._servers.urls[STORAGE]}/"
 
     def __enter__(self) -> Self:
         self._servers.__enter__()
@@ -41,7 +46,7 @@ class DemoWorld:
     @property
     def urls(self) -> Mapping[str, str]:
         """Root URL of each simulated provider."""
-        return self._servers.urls
+        return {name: self._servers.urls[name] for name in self.simulators}
 
     def reset(self) -> None:
         """Forget the faults, modes and recorded calls of every simulated provider."""

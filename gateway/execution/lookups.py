@@ -94,5 +94,5 @@ def _lookup(scope: Scope, key: str, field: GraphQLField, details: FieldDetailsLi
     constants = {} if variables else get_argument_values(field, node, scope.variables)
     type_: Any = cast(Any, field).type
     is_nullable = not isinstance(type_, GraphQLNonNull)
-    complete = compile_value(scope, cast(Any, type_ if is_nullable else type_.of_type), details)
+    complete = compile_value(scope, type_ if is_nullable else cast(Any, type_).of_type, details)
     return Lookup(ResponseKey(key), direct.function, direct.info_name, constants, variables, complete, is_nullable)

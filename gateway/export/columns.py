@@ -25,6 +25,7 @@ from graphql import (
 from adapters.model import Part, RunRecord
 from gateway.errors import RequestError
 from gateway.plan import PART_KEY, RUN_INTERFACE
+from gateway.schema.fields import PLAIN_KEY
 from gateway.schema.scalars import serialize_datetime
 
 PROVIDER = "provider"
@@ -196,6 +197,8 @@ def _reader(definition: GraphQLField) -> Read:
     resolver = declared.base_resolver
     if resolver is None:
         return attrgetter(declared.python_name)
+    if PLAIN_KEY in declared.metadata:
+        return declared.metadata[PLAIN_KEY]
     if resolver.info_parameter is not None or definition.args:
         raise TypeError(f"{declared.python_name} can't be read from its source alone")
     return resolver.wrapped_func

@@ -6,10 +6,10 @@ The next runs are fetched when the client has taken what it was sent, so that a 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapters.errors import ErrorCode
@@ -18,10 +18,12 @@ from gateway import encoding
 from gateway.context import Context, new_request_id
 from gateway.endpoint import REQUEST_ID
 from gateway.errors import MASKED, RequestError, log_unexpected
+from gateway.files.links import linked
 from gateway.listing.feed import plan
 from gateway.listing.rows import with_parts
 from gateway.listing.streams import RunStream
 from gateway.providers import Provider
+from gateway.streamed import Streamed
 
 from . import parameters, parquet
 from .columns import Column, Columns, parts_of
@@ -78,7 +80,7 @@ class ExportEndpoint:
         if request.method == "HEAD":
             export.context.close()
             return Response(None, 200, headers, export.writer.media_type)
-        return _Streamed(export.pieces(), 200, headers, export.writer.media_type)
+        return Streamed(export.pieces(), 200, headers, export.writer.media_type)
 
     async def _export(self, request: Request, request_id: str) -> "_Export":
         if request.method not in ("GET", "HEAD"):
@@ -100,7 +102,8 @@ class ExportEndpoint:
         if writer is parquet.Parquet:
             await asyncio.to_thread(parquet.load)
         stream = RunStream(listing, context.service, context.feed_settings, asked.max_runs)
-        return _Export(context, stream, columns, writer(columns))
+        with_files = any(column.name == "files" for column in columns)
+        return _Export(context, stream, columns, writer(columns), with_files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class _Export:
     stream: RunStream
     columns: Sequence[Column]
     writer: Writer
+    with_files: bool
+    """Whether there is a column of files, whose rows have links then."""
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """The file. It always has an ending, whatever happens to the runs."""
@@ -142,19 +147,9 @@ class _Export:
 
     def _row(self, run: RunRecord) -> list[object]:
         type_name = self._type_name(run)
+        if self.with_files and run.files:
+            run = replace(run, files=linked(run, self.context))
         return [column.cell(run, type_name) for column in self.columns]
 
     def _has_failed(self, run: RunRecord) -> bool:
         return not parts_of(self.columns, self._type_name(run)).isdisjoint(run.part_errors)
-
-
-class _Streamed(StreamingResponse):
-    """Ends what it streams, also where the client goes away in the middle."""
-
-    def __init__(self, pieces: AsyncGenerator[bytes], status: int, headers: Mapping[str, str], media: str) -> None:
-        super().__init__(pieces, status, headers, media)
-        self._pieces = pieces
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._pieces):
-            await super().__call__(scope, receive, send)

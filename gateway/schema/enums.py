@@ -145,6 +145,7 @@ describe(
         Capability.GET: "Look one up by id.",
         Capability.LIST: "List them, newest first.",
         Capability.BATCH: "Look many up in one call.",
+        Capability.FILES: "Download their files through the gateway, under /files/.",
     },
 )
 describe(

@@ -4,12 +4,16 @@ A sync resolver without arguments, below the root, has to be a pure function of 
 generated for an operation (`gateway.execution`) calls it, and graphql-core may call it once more.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import strawberry
 
 from adapters.model import Part, RunRecord
 from gateway.plan import PART_KEY
+
+PLAIN_KEY = "plain"
+"""Metadata of a field whose resolver needs the request's context: what reads it from its source alone."""
 
 
 def described(description: str, *, needs: Part | None = None) -> Any:
@@ -25,6 +29,11 @@ def part(which: Part, description: str, attribute: str | None = None) -> Any:
 
     The plan of an operation finds these fields by their metadata.
     """
+    return strawberry.field(resolver=of_part(which, attribute), description=description, metadata={PART_KEY: which})
+
+
+def of_part(which: Part, attribute: str | None = None) -> Callable[[RunRecord], Any]:
+    """What reads a part of a run, or raises what kept the part from being fetched."""
     name = attribute or which.value.lower()
 
     def resolve(root: strawberry.Parent[RunRecord]) -> Any:
@@ -33,4 +42,4 @@ def part(which: Part, description: str, attribute: str | None = None) -> Any:
             raise error
         return getattr(root, name)
 
-    return strawberry.field(resolver=resolve, description=description, metadata={PART_KEY: which})
+    return resolve

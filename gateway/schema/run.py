@@ -12,9 +12,10 @@ from adapters.model import Part, RunKind, RunRecord
 from adapters.model import RunEvent as RunEventRecord
 from adapters.status import RunStatus, StatusSource
 from gateway.context import Context
+from gateway.files.links import linked
 from gateway.plan import PART_KEY
 
-from .fields import described, part
+from .fields import PLAIN_KEY, described, of_part, part
 from .provider import Provider
 from .scalars import JSON
 from .values import Actor, Fallback, RunError, RunEvent, RunFile, RunTarget, RunWarning, Step, Usage
@@ -88,6 +89,13 @@ def _debug(root: strawberry.Parent[RunRecord]) -> Any:
     return DebugView(root.debug or DebugRecord(), root.events, events_error)
 
 
+def _files(root: strawberry.Parent[RunRecord], info: Info) -> Any:
+    error = root.part_errors.get(Part.FILES)
+    if error is not None:
+        raise error
+    return linked(root, info.context)
+
+
 def _provider(root: strawberry.Parent[RunRecord], info: Info) -> Any:
     return info.context.providers.get(root.provider)
 
@@ -120,7 +128,11 @@ class Run(Node):
     output_truncated: bool | None = part(Part.OUTPUT, "Whether the provider cut the output.", "output_truncated")
     usage: Usage | None = part(Part.USAGE, "Tokens, money and credits; null where the provider reports none.")
     steps: list[Step] | None = part(Part.STEPS, "The steps, each before its children.")
-    files: list[RunFile] | None = part(Part.FILES, "The files the run read or wrote.")
+    files: list[RunFile] | None = strawberry.field(
+        resolver=_files,
+        description="The files the run read or wrote.",
+        metadata={PART_KEY: Part.FILES, PLAIN_KEY: of_part(Part.FILES)},
+    )
     debug: Debug | None = strawberry.field(
         resolver=_debug,
         description="What helps to find out why the run did what it did.",

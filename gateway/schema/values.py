@@ -114,7 +114,10 @@ class RunFile:
     content_type: str | None = described("Media type.")
     size_bytes: BigInt | None = described("Size in bytes.")
     step_name: str | None = described("The step that wrote it.")
-    download_url: str | None = described("A signed link of the provider, which expires; null where it has none.")
+    download_url: str | None = described(
+        "Where to download it: a signed link of the provider, which expires, or a path at this gateway, to be resolved "
+        "against the URL of its endpoint; null where there is neither."
+    )
 
 
 @strawberry.type(description="Whether another model had to take over.")

@@ -52,7 +52,7 @@ def test_whole_numbers_are_exact() -> None:
     ids=lambda body: repr(body[:20]),
 )
 def test_refuses(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"^(empty|not valid JSON|not text .*|nested too deeply)$"):
+    with pytest.raises(ValueError, match=r"^(empty|not valid JSON|not text .*|nested more than 500 levels deep)$"):
         codec.loads(body)
 
 

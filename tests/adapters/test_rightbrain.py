@@ -69,7 +69,7 @@ def test_settings_that_will_not_do(keys: dict[str, Any], sentence: str) -> None:
 
 def test_the_registry_knows_it_and_its_abilities() -> None:
     assert load("rightbrain") is RightbrainAdapter
-    assert capabilities_of(load("rightbrain")) == {Capability.GET, Capability.LIST}
+    assert capabilities_of(load("rightbrain")) == {Capability.GET, Capability.LIST, Capability.FILES}
     assert set(RightbrainAdapter.parts) == ROW_PARTS | {Part.RAW}
 
 

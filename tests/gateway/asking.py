@@ -47,9 +47,9 @@ class Gateway:
         """The answer to one operation; `parameters` are others of the request, such as its extensions."""
         return self._runner.run(self._post(query, variables, headers, **parameters))
 
-    def get(self, path: str) -> httpx.Response:
-        """The answer to a plain GET, such as one for an export."""
-        return self._runner.run(self._client.get(path))
+    def get(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> httpx.Response:
+        """The answer to a plain request, such as one for an export."""
+        return self._runner.run(self._client.request(method, path, headers=headers))
 
     def ask_together(self, *questions: tuple[str, Mapping[str, Any]]) -> Sequence[httpx.Response]:
         """The answers to operations, each with its variables, that are sent at the same time."""

@@ -56,7 +56,7 @@ FAULTS: tuple[tuple[Fault, Told], ...] = (
     (Fault(body="invalid"), Told("BAD_RESPONSE", 200)),
     (Fault(body="null"), Told("BAD_RESPONSE")),
     (Fault(body="array"), Told("BAD_RESPONSE")),
-    (Fault(body="huge"), Told("BAD_RESPONSE")),
+    (Fault(body="huge"), Told("BAD_RESPONSE", 200)),
 )
 OTHERWISE: Mapping[tuple[str, int | None], Told] = {
     # The body is a JSON-RPC error, which says more than the status.

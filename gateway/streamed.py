@@ -1,0 +1,19 @@
+"""Answers that are sent while they are made."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+
+class Streamed(StreamingResponse):
+    """Ends what it streams, also where the client goes away in the middle."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes], status: int, headers: Mapping[str, str], media: str) -> None:
+        super().__init__(pieces, status, headers, media)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._pieces):
+            await super().__call__(scope, receive, send)
