@@ -7,7 +7,7 @@
     ├── NotFound            NOT_FOUND           there is no such run
     ├── Conflict            CONFLICT
     ├── RateLimited         RATE_LIMITED        too many calls; see retry_after_ms
-    ├── QuotaExceeded       QUOTA_EXCEEDED      the account's allowance is used up
+    ├── QuotaExceeded       QUOTA_EXCEEDED      the account's allowance, or the request's own, is used up
     ├── TimedOut            TIMEOUT             no answer in time
     ├── Cancelled           CANCELLED           the provider gave up because the caller did
     ├── PolicyBlocked       POLICY_BLOCKED
@@ -65,6 +65,7 @@ class AdapterError(Exception):
         retry_after_ms: int | None = None,
         raw_code: str | None = None,
         upstream_request_id: str | None = None,
+        unsent: bool = False,
     ) -> None:
         super().__init__(f"{provider}: {clean(message) or self.default_message}")
         self.provider = provider
@@ -72,6 +73,8 @@ class AdapterError(Exception):
         self.retry_after_ms = retry_after_ms
         self.raw_code = clean(raw_code)
         self.upstream_request_id = clean(upstream_request_id)
+        self.unsent = unsent
+        """Whether the gateway did not make the call, so that this says nothing new about the provider."""
 
 
 class InvalidInput(AdapterError):

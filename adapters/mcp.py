@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from . import codec, errors
+from .budget import CURRENT, UNLIMITED
 from .error_body import error_message, error_word
 from .model import Json
 from .upstream import ErrorReply, Reply, UpstreamClient
@@ -89,7 +90,8 @@ class McpClient:
         if self._opening is not None:
             self._opening.cancel()
         session, self._session = self._session, None
-        if session is not None and session.id is not None:
+        # A server that is left alone just now is not waited for.
+        if session is not None and session.id is not None and not self._upstream.gate.wait:
             try:
                 await self._upstream.send("DELETE", headers=session.headers)
             except errors.AdapterError:
@@ -110,6 +112,8 @@ class McpClient:
             self._session = opening.result()
 
     async def _initialize(self) -> _Session:
+        # The session serves everybody: it is on nobody's budget.
+        CURRENT.set(UNLIMITED)
         params = {
             "protocolVersion": PROTOCOL_VERSION,
             "capabilities": {},
@@ -145,7 +149,8 @@ class McpClient:
     async def _post(self, message: Mapping[str, object], headers: Mapping[str, str]) -> Reply:
         both = {"accept": "application/json, text/event-stream", **headers}
         try:
-            return await self._upstream.send("POST", json=message, headers=both)
+            # Only tools that read are called, and a handshake may be made twice.
+            return await self._upstream.send("POST", json=message, headers=both, idempotent=True)
         except errors.NotFound as error:
             # A 404 from the endpoint itself must not read as "there is no such run".
             raise self._bad("there is no MCP server at this URL, or no such session", error.upstream_status) from error

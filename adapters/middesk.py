@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, cast
 
+from pydantic import Field
+
 from .contract import Filter, How, ListsRuns, Page, ProviderInfo, RunAdapter, RunQuery
 from .error_body import error_message
 from .errors import BadResponse, ErrorCode, ErrorReading, InvalidInput
@@ -195,11 +197,17 @@ def _artifacts(run: Fields) -> Iterator[Artifact]:
         )
 
 
-class MiddeskAdapter(RunAdapter[TokenSettings], ListsRuns):
+class MiddeskSettings(TokenSettings):
+    """Middesk allows a customer 20 requests per second (docs.middesk.com)."""
+
+    max_requests_per_second: float = Field(default=20, ge=0, le=100_000, allow_inf_nan=False)
+
+
+class MiddeskAdapter(RunAdapter[MiddeskSettings], ListsRuns):
     """Middesk's agent runs. `base_url` ends in `/v1`; production and sandbox have their own hosts and keys."""
 
     info = ProviderInfo("middesk", "Middesk", "https://docs.middesk.com")
-    settings_type = TokenSettings
+    settings_type = MiddeskSettings
     statuses = STATUSES
     record_type = MiddeskRecord
     parts: ClassVar = {Part.ERROR: How.INLINE, Part.OUTPUT: How.INLINE, Part.STEPS: How.EXPAND, Part.RAW: How.INLINE}

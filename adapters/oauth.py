@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 from pydantic import SecretStr
 
 from .auth import Auth
+from .budget import CURRENT, UNLIMITED
 from .error_body import error_message, error_word
 from .errors import ErrorCode, ErrorReading, Unavailable
 from .settings import ProviderSettings
@@ -122,8 +123,10 @@ class ClientCredentials(Auth):
         return self._minting
 
     async def _request(self) -> _Token:
+        # The token serves everybody: it is on nobody's budget.
+        CURRENT.set(UNLIMITED)
         asked_at = self._clock()
-        reply = await self._endpoint.send("POST", form={"grant_type": "client_credentials"})
+        reply = await self._endpoint.send("POST", form={"grant_type": "client_credentials"}, idempotent=True)
         text, lifetime = self._read(reply)
         self._minted.append(text)
         self._token = _Token(

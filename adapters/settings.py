@@ -105,8 +105,16 @@ class ProviderSettings(BaseModel):
 
     `credentials` says whose credential the provider is asked with: the `token` here, or each caller's own, which comes
     in the header `caller_header`.
-    `timeout_ms` bounds one call as a whole, `connect_timeout_ms` its connection. `max_response_bytes` is the largest
-    answer that is read. `max_connections` bounds the idle connections that are kept.
+
+    `timeout_ms` bounds one call as a whole, with its waits and retries, `connect_timeout_ms` its connection, and
+    `read_timeout_ms` each silence. `max_response_bytes` is the largest answer that is read. `max_connections` bounds
+    the calls at a time, and the idle connections that are kept; one more call waits for `max_queue_ms` at most.
+    `max_requests_per_second` 0: any number.
+
+    A read that fails for a moment is repeated `max_retries` times, after a random wait of at most `retry_wait_ms`,
+    which doubles. A Retry-After beyond `max_retry_wait_ms` is not waited for, not by later calls either. After
+    `breaker_failures` failures in a row (0: never) the provider is left alone for `breaker_pause_ms`, which doubles. No
+    pause, this one or one that the provider asks for, is longer than `max_pause_ms`.
 
     Files are not bounded by these, but by `max_download_bytes`, where it is set, and by `download_idle_timeout_ms`
     between two pieces. `download_hosts` are the only hosts that the provider may redirect a download to, wherever they
@@ -123,7 +131,16 @@ class ProviderSettings(BaseModel):
     timeout_ms: int = Field(default=10_000, ge=1, le=300_000)
     connect_timeout_ms: int = Field(default=3_000, ge=1, le=60_000)
     max_response_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    read_timeout_ms: int = Field(default=10_000, ge=1, le=300_000)
     max_connections: int = Field(default=100, ge=1, le=10_000)
+    max_queue_ms: int = Field(default=2_000, ge=0, le=300_000)
+    max_requests_per_second: float = Field(default=0, ge=0, le=100_000, allow_inf_nan=False)
+    max_retries: int = Field(default=2, ge=0, le=10)
+    retry_wait_ms: int = Field(default=100, ge=0, le=60_000)
+    max_retry_wait_ms: int = Field(default=5_000, ge=0, le=300_000)
+    breaker_failures: int = Field(default=10, ge=0, le=10_000)
+    breaker_pause_ms: int = Field(default=5_000, ge=1, le=3_600_000)
+    max_pause_ms: int = Field(default=60_000, ge=0, le=3_600_000)
     max_download_bytes: int | None = Field(default=None, ge=1024)
     download_idle_timeout_ms: int = Field(default=30_000, ge=1, le=3_600_000)
     download_hosts: tuple[Host, ...] = Field(default=(), max_length=100)

@@ -107,6 +107,7 @@ def create_app(
             server.max_ids,
             request_id,
             feed_settings=settings.feed,
+            budget=server.request_budget(),
             can_write=access.caller.can_write,
             root_path=scope.get("root_path", ""),
         )

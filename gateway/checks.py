@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from adapters.budget import CURRENT, Budget
 from adapters.errors import AdapterError, PermissionDenied, RateLimited, TimedOut, Unauthenticated, Unavailable
 
 from .providers import Provider, Providers
@@ -64,6 +65,8 @@ async def _check_all(settings: Settings) -> Sequence[CheckResult]:
 async def _check(provider: Provider, *, asks_callers: bool) -> CheckResult:
     start = perf_counter()
     error: AdapterError | None = None
+    # What the first try meets is what there is to know.
+    CURRENT.set(Budget(retries=0))
     try:
         await provider.adapter.check()
     except AdapterError as raised:

@@ -1,11 +1,13 @@
 """What one request carries: its id, its plan, its loaders."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from secrets import token_hex
 from typing import Any
 
+from adapters.budget import CURRENT, UNLIMITED, Budget
 from adapters.model import Part, RunRecord
 
 from . import ids
@@ -44,6 +46,8 @@ class Context:
     """Whether a single run is all that the operation asks for."""
     freshness: Freshness = field(default_factory=Freshness)
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
+    budget: Budget = UNLIMITED
+    """What the request may cost, as far as its fields have no budget of their own."""
     can_write: bool = True
     """Whether the caller may change anything."""
     root_path: str = ""
@@ -84,6 +88,17 @@ class Context:
         if loader is None:
             loader = self._loaders[provider.name] = RunLoader(self.service, provider, self.freshness)
         return loader
+
+    @contextmanager
+    def apart(self, budget: Budget) -> Generator["Context"]:
+        """The same request on another budget, with loaders of its own: for what reads many runs."""
+        context = replace(self, budget=budget, _loaders={})
+        token = CURRENT.set(budget)
+        try:
+            yield context
+        finally:
+            CURRENT.reset(token)
+            context.close()
 
     def close(self) -> None:
         """Stop whatever is still being fetched for this request."""

@@ -4,6 +4,7 @@ Follows the GraphQL-over-HTTP draft. A client that accepts `application/graphql-
 that could not be executed; one that accepts `application/json` gets 200, as older clients expect.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from adapters.budget import CURRENT
 from adapters.errors import ErrorCode
 
 from . import accept, encoding
@@ -26,6 +28,7 @@ from .caching.answers import Answers, KeptAnswer, Question
 from .caching.entry import Clock
 from .conditional import cache_headers, is_known
 from .context import Context, new_request_id
+from .disconnect import ClientWatch
 from .errors import MASKED, RequestError, log_unexpected, present
 from .limits.cost import shows_cost
 from .limits.settings import LimitSettings
@@ -178,6 +181,8 @@ class Endpoint:
     async def _execute(self, query: str, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:
         # The answer says which runs are stale.
         context.freshness.allows_stale = True
+        token = CURRENT.set(context.budget)
+        client = ClientWatch(request.receive)
         may_change = request.method == "POST" and context.can_write
         allowed = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
         try:
@@ -198,8 +203,14 @@ class Endpoint:
         except Exception as error:
             log_unexpected(error, context.request_id, "the operation")
             raise HttpError(500, MASKED) from None
+        except asyncio.CancelledError:
+            if client.caught():
+                raise HttpError(499, "the client went away") from None
+            raise
         finally:
+            CURRENT.reset(token)
             context.close()
+            await client.stop()
 
 
 def _encoded(answer: Mapping[str, Any], request_id: str) -> bytes:

@@ -18,7 +18,7 @@ from adapters.contract import (
 )
 from adapters.errors import AdapterError
 from adapters.model import Part
-from adapters.upstream import Transport
+from adapters.upstream import Gate, Transport
 
 from .caching.keys import Keys, unshared
 from .settings import Settings
@@ -28,8 +28,12 @@ NOTHING: frozenset[Part] = frozenset()
 
 @dataclass(slots=True)
 class Health:
-    """How the latest calls went. A run that is not there, or a refused input, says nothing against the provider."""
+    """How the latest calls went. A run that is not there, or a refused input, says nothing against the provider.
 
+    `gate` is what the provider's calls pass, and counts them.
+    """
+
+    gate: Gate
     last_success_at: datetime | None = None
     last_error_at: datetime | None = None
     last_error: AdapterError | None = None
@@ -52,7 +56,7 @@ class Provider:
         self.name = name
         self.adapter = adapter
         self.source = source or unshared(name)
-        self.health = Health()
+        self.health = Health(adapter.upstream.gate)
         self.info: ProviderInfo = adapter.info
         self.capabilities: frozenset[Capability] = capabilities_of(type(adapter))
         self.parts: Mapping[Part, How] = adapter.parts

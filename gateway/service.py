@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from adapters.budget import CURRENT
 from adapters.contract import Page, RunQuery
 from adapters.errors import (
     AdapterError,
@@ -78,9 +79,13 @@ class RunService:
         if lists is None:
             raise Unsupported(provider=provider.name)
 
+        left = CURRENT.get().seconds_left
+        if left <= 0:
+            raise _too_late(provider)
+
         async def call() -> Page:
             try:
-                async with asyncio.timeout(within):
+                async with asyncio.timeout(min(within, left)):
                     return await lists.list_runs(query)
             except TimeoutError:
                 raise TimedOut(provider=provider.name) from None
@@ -190,6 +195,9 @@ class RunService:
             return {(source, native_id): result for native_id, result in results.items()}
 
         landed = await self._flights.fly({(source, native_id): parts for native_id, parts in wants.items()}, work)
+        for (_, native_id), result in landed.items():
+            if isinstance(result, TimeoutError):
+                landed[source, native_id] = _too_late(provider)
         now = self._cache.clock()
         # Work that was joined may have started from an entry with fewer parts.
         return {
@@ -270,10 +278,16 @@ class RunService:
             provider.health.succeeded()
             raise
         except AdapterError as error:
-            provider.health.failed(error)
+            if not error.unsent:
+                provider.health.failed(error)
             raise
         provider.health.succeeded()
         return result
+
+
+def _too_late(provider: Provider) -> TimedOut:
+    """The error of what a request had no time left for; the provider may still be at work for others."""
+    return TimedOut("no answer within the time that this request has", provider=provider.name, unsent=True)
 
 
 def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from adapters import registry
+from adapters.budget import Budget
 from adapters.settings import ProviderSettings, Secret, resolve_secret
 
 from .auth.settings import AuthSettings
@@ -38,6 +39,9 @@ from .limits.settings import DocumentSettings, LimitSettings
 from .section import Section
 
 log = logging.getLogger(__name__)
+
+FIRST_REPORT_RETRIES = 3
+"""Retries that a report has before it made any call."""
 
 PROVIDER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -69,7 +73,10 @@ CacheUrl = Annotated[SecretStr, BeforeValidator(resolve_secret), AfterValidator(
 
 
 class ServerSettings(Section):
-    """Where to listen, what a client may send, and how to stop.
+    """Where to listen, what a client may send, what one GraphQL request may cost, and how to stop.
+
+    After `deadline_ms` what is not there is missing from the answer. `max_upstream_calls` includes `max_retries`
+    repeated ones. Calls that serve everybody (access tokens, sessions) are not counted.
 
     Told to stop, the server goes on for `drain_delay_ms` while it says that it is not ready; then it listens no more,
     and requests in flight have `drain_ms` to finish. `allow_unauthenticated`: listen to other machines although nobody
@@ -85,6 +92,13 @@ class ServerSettings(Section):
     max_ids: int = Field(default=500, ge=1)
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
     drain_delay_ms: int = Field(default=0, ge=0, le=300_000)
+    deadline_ms: int = Field(default=30_000, ge=1, le=3_600_000)
+    max_upstream_calls: int = Field(default=2_000, ge=1, le=1_000_000)
+    max_retries: int = Field(default=3, ge=0, le=1_000)
+
+    def request_budget(self) -> Budget:
+        """What one GraphQL request may cost from now on, without its reports."""
+        return Budget(seconds=self.deadline_ms / 1000, calls=self.max_upstream_calls, retries=self.max_retries)
 
 
 class CacheSettings(Section):
@@ -118,12 +132,25 @@ class FeedSettings(Section):
     For one page, a source (a provider, or one scope of it) is waited for `deadline_ms` at most, and not much more than
     `max_scanned_rows` of its rows are read. Parts that rows lack are fetched for `concurrency` runs of a provider at a
     time. `report_deadline_ms` is how long a source is read for one usage report.
+
+    A report or an export makes `report_max_upstream_calls` calls at most; `report_retry_percent` of them, and a few
+    more, may be repeated ones.
     """
 
     deadline_ms: int = Field(default=5_000, ge=1, le=300_000)
     report_deadline_ms: int = Field(default=60_000, ge=1, le=3_600_000)
     max_scanned_rows: int = Field(default=1_000, ge=1)
     concurrency: int = Field(default=16, ge=1, le=1_000)
+    report_max_upstream_calls: int = Field(default=100_000, ge=1, le=100_000_000)
+    report_retry_percent: int = Field(default=20, ge=0, le=100)
+
+    def report_budget(self) -> Budget:
+        """What one report or export may cost; its time is bounded source by source."""
+        return Budget(
+            calls=self.report_max_upstream_calls,
+            retries=FIRST_REPORT_RETRIES if self.report_retry_percent else 0,
+            retries_per_call=self.report_retry_percent / 100,
+        )
 
 
 class Settings(BaseSettings):

@@ -103,8 +103,8 @@ class Case:
         return tuple(fixture for fixture in self.all_fixtures() if fixture.ask.id is not None)
 
     def open(self, transport: httpx.AsyncBaseTransport, **settings: object) -> RunAdapter[Any]:
-        """The adapter under test on a transport; `settings` override those of the case."""
-        keys = {"adapter": self.adapter.info.adapter, "token": TOKEN, **self.settings, **settings}
+        """The adapter under test on a transport, without retries; `settings` override those of the case."""
+        keys = {"adapter": self.adapter.info.adapter, "token": TOKEN, "max_retries": 0, **self.settings, **settings}
         configured: ProviderSettings = self.adapter.settings_type.model_validate(keys)
         return self.adapter.open(self.name, configured, transport)
 

@@ -7,15 +7,20 @@ A Rust connection pool (pyreqwest) carries them, because httpx's own pool loses 
 from .carriers import TRANSPORT_ERRORS, Transport
 from .client import UpstreamClient
 from .downloads import ByteRange, Download
+from .gate import Gate, Traffic
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
+from .timing import Timing
 
 __all__ = [
     "TRANSPORT_ERRORS",
     "ByteRange",
     "Download",
     "ErrorReply",
+    "Gate",
     "ReadError",
     "Reply",
+    "Timing",
+    "Traffic",
     "Transport",
     "UpstreamClient",
     "retry_after_ms",

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 from pyreqwest import exceptions as rust
 from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
 
 from adapters import errors
@@ -43,20 +44,26 @@ class Streamed:
 class RustCarrier:
     """The connection pool of one provider. It never follows a redirect and keeps no cookies.
 
-    It times out connecting only. A call as a whole is bounded by `UpstreamClient`: pyreqwest reports any timeout before
-    the headers as one of the connection, which would read as "can't be reached".
+    It times out connecting, and calls that wait for more of an answer. A call as a whole is bounded by
+    `UpstreamClient`; it is here, too, since pyreqwest 0.15 goes on with a call that is cancelled, unseen, until its own
+    time is over.
     """
 
     def __init__(self, settings: ProviderSettings) -> None:
+        self._timeout = timedelta(milliseconds=settings.timeout_ms)
+        # The calls' own limit says it all where it is not the longer one.
+        self._read_s = settings.read_timeout_ms / 1000 if settings.read_timeout_ms < settings.timeout_ms else None
         self._settings = settings
         self._client = self._builder().build()
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
     ) -> Answer:
-        request = self._client.request(method, url).headers(headers)
+        request = self._client.request(method, url).headers(headers).timeout(self._timeout)
         if content is not None:
             request = request.body_bytes(content)
+        if self._read_s is not None:
+            return await self._watched(request, max_bytes, self._read_s)
         async with request.build_streamed() as response:
             declared = response.get_header("content-length")
             # A compressed body has no length here: it is counted while it is unpacked.
@@ -68,6 +75,26 @@ class RustCarrier:
                 if len(chunks) > max_bytes:
                     raise TooLarge(response.status)
             return response.status, response.headers, bytes(chunks)
+
+    async def _watched(self, request: RequestBuilder, max_bytes: int, read_s: float) -> Answer:
+        """The same, given up where nothing arrives for some time. pyreqwest has that for all of a client, or not."""
+        loop = asyncio.get_running_loop()
+        chunks = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_ms / 1000 + read_s) as silence:
+                # Without it, the headers would be kept back until a buffer is full.
+                async with request.streamed_read_buffer_limit(0).build_streamed() as response:
+                    silence.reschedule(loop.time() + read_s)
+                    async for chunk in _chunks(response):
+                        silence.reschedule(loop.time() + read_s)
+                        chunks += chunk
+                        if len(chunks) > max_bytes:
+                            raise TooLarge(response.status)
+                    return response.status, response.headers, bytes(chunks)
+        except rust.PyreqwestError:
+            raise
+        except TimeoutError:
+            raise httpx.ReadTimeout("nothing arrives") from None
 
     @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str], address: str | None) -> AsyncGenerator[Streamed]:
@@ -171,12 +198,16 @@ FOREIGN: tuple[type[Exception], ...] = tuple(foreign for foreign, _ in TRANSPORT
 
 def meaning(error: Exception) -> type[errors.AdapterError]:
     """What an exception of the HTTP clients means."""
-    if isinstance(error, rust.BodyDecodeError) and _is_cut(error):
+    if isinstance(error, rust.ConnectTimeoutError) and not _says(error, "(Connect)"):
+        # pyreqwest reports every timeout before the headers as one of the connection.
+        return errors.TimedOut
+    if isinstance(error, rust.BodyDecodeError) and _says(error, "end of file before message length"):
+        # The connection ended in the middle of an answer; others are garbled.
         return errors.Unavailable
     return next(ours for foreign, ours in TRANSPORT_ERRORS if isinstance(error, foreign))
 
 
-def _is_cut(error: rust.BodyDecodeError) -> bool:
-    """Whether the connection ended in the middle of an answer: only the causes tell that from one that is garbled."""
+def _says(error: rust.DetailedPyreqwestError, words: str) -> bool:
+    """Whether a cause of an error says so: its class alone does not tell."""
     causes = (error.details or {}).get("causes") or ()
-    return any("end of file before message length" in cause["message"] for cause in causes)
+    return any(words in cause["message"] for cause in causes)

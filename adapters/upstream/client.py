@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -16,7 +16,21 @@ from adapters.settings import ProviderSettings
 
 from .carriers import FOREIGN, Carrier, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
 from .downloads import ByteRange, Download, Downloads
+from .gate import Gate
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
+from .retry import Retry, is_passing
+from .timing import Timing
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+class _Request(NamedTuple):
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    idempotent: bool
+
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
@@ -30,7 +44,8 @@ class UpstreamClient:
     """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
 
     `transport` takes the place of the network, `resolve` that of this machine's resolver for redirects of downloads.
-    A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`.
+    A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`. It is on the budget
+    of the request that it is for (`adapters.budget`), and passes `gate`; downloads are bounded by themselves.
     """
 
     def __init__(
@@ -43,9 +58,13 @@ class UpstreamClient:
         transport: Transport | None = None,
         carrier: Carrier | None = None,
         resolve: Resolve = system_addresses,
+        gate: Gate | None = None,
+        timing: Timing | None = None,
     ) -> None:
         """`transport` takes the place of the network; `carrier` is one to share, which somebody else closes."""
+        self._timing = timing or Timing()
         self.provider = provider
+        self.gate = gate or Gate(provider, settings, self._timing)
         self._settings = settings
         self._base_url = settings.base_url
         self._timeout = settings.timeout_ms / 1000
@@ -58,6 +77,7 @@ class UpstreamClient:
         self._carrier = carrier
         self._resolve = resolve
         self._downloads = Downloads(provider, settings, auth, carrier, self.error_of, resolve)
+        self._retry = Retry(settings, self._timing, self.gate.traffic)
 
     def with_auth(self, auth: Auth) -> "UpstreamClient":
         """The same API, asked with another credential over the same connections, which stay this client's.
@@ -71,6 +91,8 @@ class UpstreamClient:
             read_error=self._read_error,
             carrier=self._carrier,
             resolve=self._resolve,
+            gate=self.gate.for_another_credential(),
+            timing=self._timing,
         )
 
     async def get(self, *segments: str, params: Mapping[str, str | int] | None = None) -> Any:
@@ -96,8 +118,12 @@ class UpstreamClient:
         json: object = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        idempotent: bool = False,
     ) -> Reply:
-        """One call, repeated once with another credential where the provider refused the one sent."""
+        """One call, repeated once with another credential where the provider refused the one sent.
+
+        A GET or HEAD that fails for a moment is retried; another call where it is said to be `idempotent`.
+        """
         request_headers = {"accept": "application/json", "user-agent": "rungraph", **(headers or {})}
         content: bytes | None = None
         try:
@@ -111,18 +137,16 @@ class UpstreamClient:
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             # Half a surrogate pair, which JSON may escape and no encoding can hold.
             raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
+        request = _Request(method, url, request_headers, content, idempotent or method in SAFE_METHODS)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as limit:
                 credential = await self._auth.header()
-                reply = await self._exchange(method, url, request_headers, content, credential)
-                if credential is not None and self._is_refused(reply) and await self._auth.renew(credential):
-                    renewed = await self._auth.header()
-                    reply = await self._exchange(method, url, request_headers, content, renewed)
+                try:
+                    return await self._exchange(request, credential, limit)
+                except errors.AdapterError as error:
+                    return await self._second(request, credential, limit, error)
         except TimeoutError:
             raise errors.TimedOut(provider=self.provider) from None
-        if 200 <= reply.status < 300:
-            return reply
-        raise self.error_of(reply)
 
     def error_of(self, reply: Reply) -> errors.AdapterError:
         """The error that a reply stands for, by what the adapter reads from it, else by its status."""
@@ -152,10 +176,6 @@ class UpstreamClient:
         if self._owns_carrier:
             await self._carrier.aclose()
 
-    def _is_refused(self, reply: Reply) -> bool:
-        """Whether the credential was not accepted, by the adapter's reading: not every provider says 401 then."""
-        return reply.status >= 300 and isinstance(self.error_of(reply), errors.Unauthenticated)
-
     def _url(self, segments: Sequence[str], params: Mapping[str, str | int] | None) -> str:
         for segment in segments:
             if segment in ("", ".", ".."):
@@ -163,12 +183,43 @@ class UpstreamClient:
         url = "/".join((self._base_url, *map(_quoted, segments)))
         return f"{url}?{urlencode(params, safe=',')}" if params else url
 
-    async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, credential: str | None
+    async def _second(
+        self, request: _Request, credential: str | None, limit: asyncio.Timeout, error: errors.AdapterError
     ) -> Reply:
-        sent = headers if credential is None else {**headers, "authorization": credential}
+        """What comes after a call that failed: more calls where they may help, else the error."""
+        # By the adapter's reading: not every provider says 401 to a credential that it does not accept.
+        if credential is not None and isinstance(error, errors.Unauthenticated) and await self._auth.renew(credential):
+            credential = await self._auth.header()
+            try:
+                return await self._exchange(request, credential, limit)
+            except errors.AdapterError as refused:
+                error = refused
+        if not (request.idempotent and is_passing(error)):
+            raise error
+        return await self._retry.after(error, lambda: self._exchange(request, credential, limit), limit)
+
+    async def _exchange(self, request: _Request, credential: str | None, limit: asyncio.Timeout) -> Reply:
+        """One request and its answer; every answer but a success raises the error that it stands for."""
+        await self.gate.enter(limit)
         try:
-            return Reply(self.provider, *await self._carrier.send(method, url, sent, content, self._max_bytes))
+            reply = await self._carried(request, credential)
+        except errors.AdapterError as error:
+            self.gate.leave(error)
+            raise
+        except BaseException:
+            # The call's own time limit cancels it, too; that is known only from the limit.
+            if limit.expired():
+                self.gate.leave_late()
+            else:
+                self.gate.leave_unknown()
+            raise
+        self.gate.leave()
+        return reply
+
+    async def _carried(self, request: _Request, credential: str | None) -> Reply:
+        headers = request.headers if credential is None else {**request.headers, "authorization": credential}
+        try:
+            answer = await self._carrier.send(request.method, request.url, headers, request.content, self._max_bytes)
         except TooLarge as error:
             raise errors.BadResponse(
                 f"the answer is larger than {self._max_bytes} bytes",
@@ -178,3 +229,7 @@ class UpstreamClient:
         except FOREIGN as error:
             # The client's text is dropped: it may hold the URL.
             raise meaning(error)(provider=self.provider) from error
+        reply = Reply(self.provider, *answer)
+        if 200 <= reply.status < 300:
+            return reply
+        raise self.error_of(reply)

@@ -5,6 +5,7 @@ what it knows itself.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any, TypeVar
@@ -16,12 +17,17 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from .breaker import Breaker
+from adapters.breaker import Breaker
+
 from .counts import Counts
 from .shared import Lock
 
 PREFIX = "rungraph:"
 MAX_CONNECTIONS = 32
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0
+"""Seconds for which the server is left alone once it failed."""
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -44,7 +50,7 @@ class SharedServer:
         self._backend: Any = _connect(url)
         self._timeout = timeout
         self._lease = lease
-        self._breaker = Breaker(monotonic, counts)
+        self._breaker = Breaker(monotonic, failures=1, first_pause=FIRST_PAUSE, longest_pause=LONGEST_PAUSE)
         self._counts = counts
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,9 +124,14 @@ class SharedServer:
                 result = await call()
         except Exception as error:
             # Whatever it is (a connection, a server that loads or is full, an answer that is none): do without.
-            self._breaker.failed(error)
+            self._counts.shared_errors += 1
+            if self._breaker.failed():
+                self._counts.shared_outages += 1
+                # The exception's text may quote the server's URL.
+                log.warning("the shared cache does not answer (%s): going on without it", type(error).__name__)
             return None
-        self._breaker.succeeded()
+        if self._breaker.succeeded():
+            log.warning("the shared cache answers again")
         return result
 
 

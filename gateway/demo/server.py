@@ -19,7 +19,7 @@ class LoopbackServers:
     """
 
     def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
-        self._sockets = {name: _listening_socket() for name in apps}
+        self._sockets = {name: listening_socket() for name in apps}
         self._servers = {
             name: uvicorn.Server(
                 uvicorn.Config(app, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1)
@@ -65,7 +65,8 @@ class LoopbackServers:
             self._ready.set()
 
 
-def _listening_socket() -> socket.socket:
+def listening_socket() -> socket.socket:
+    """A socket on a free loopback port."""
     # asyncio turns Nagle's algorithm off only on sockets that name the protocol: without it every answer takes 40 ms.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -68,5 +68,7 @@ class DemoWorld:
             "client_secret": rightbrain.client_secret,
             "token_url": f"{self.urls['rightbrain']}/oauth2/token",
         }
+        # A simulator takes any number of requests.
+        sections["middesk"]["max_requests_per_second"] = 0
         sections["bridgetown"]["projects"] = sorted(self.bridgetown.projects)
         return {"providers": sections}

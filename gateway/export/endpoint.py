@@ -80,7 +80,8 @@ class ExportEndpoint:
         if request.method == "HEAD":
             export.context.close()
             return Response(None, 200, headers, export.writer.media_type)
-        return Streamed(export.pieces(), 200, headers, export.writer.media_type)
+        budget = export.context.feed_settings.report_budget()
+        return Streamed(export.pieces(), 200, headers, export.writer.media_type, budget)
 
     async def _export(self, request: Request, request_id: str) -> "_Export":
         if request.method not in ("GET", "HEAD"):

@@ -47,12 +47,13 @@ async def report(
         raise RequestError(f"maxRuns: expected 1 to {MAX_RUNS}, not {max_runs}")
     listing = plan(wanted, context.providers)
     parts = frozenset({Part.USAGE}) if with_usage or grouping.has(UsageDimension.MODEL) else frozenset[Part]()
-    collector = _Collector(context, Aggregation(grouping), parts)
-    try:
-        async with asyncio.TaskGroup() as group:
-            reading = [group.create_task(collector.read(source, listing, max_runs)) for source in listing.sources]
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    with context.apart(context.feed_settings.report_budget()) as apart:
+        collector = _Collector(apart, Aggregation(grouping), parts)
+        try:
+            async with asyncio.TaskGroup() as group:
+                reading = [group.create_task(collector.read(source, listing, max_runs)) for source in listing.sources]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
     sources = [*listing.left_out, *(task.result() for task in reading)]
     return collector.report(sorted(sources, key=lambda source: listing.order.index(source.provider)))
 

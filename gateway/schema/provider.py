@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 
+from adapters.breaker import Circuit
 from adapters.contract import Capability, How
 from adapters.errors import ErrorCode
 from adapters.model import Part
@@ -14,6 +15,7 @@ from gateway.providers import Provider as ProviderRecord
 
 from .enums import describe
 from .fields import described
+from .scalars import BigInt
 
 
 class ProviderState(Enum):
@@ -35,6 +37,17 @@ describe(
 )
 
 
+describe(
+    Circuit,
+    "Whether a provider is called.",
+    {
+        Circuit.CLOSED: "It is.",
+        Circuit.OPEN: "It is not: it failed again and again just now.",
+        Circuit.HALF_OPEN: "One call tries whether it works again.",
+    },
+)
+
+
 def _state(root: strawberry.Parent[HealthRecord]) -> Any:
     success, error = root.last_success_at, root.last_error_at
     if success is None and error is None:
@@ -46,6 +59,21 @@ def _last_error_code(root: strawberry.Parent[HealthRecord]) -> Any:
     return root.last_error.code if root.last_error else None
 
 
+def _circuit(root: strawberry.Parent[HealthRecord]) -> Any:
+    return root.gate.circuit
+
+
+def _retry_after_ms(root: strawberry.Parent[HealthRecord]) -> Any:
+    return root.gate.wait * 1000 or None
+
+
+def _of_traffic(description: str, attribute: str) -> Any:
+    def resolve(root: strawberry.Parent[HealthRecord]) -> Any:
+        return getattr(root.gate.traffic, attribute)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
 @strawberry.type(description="How the latest calls to a provider went, as seen by this gateway. Asking costs no call.")
 class ProviderHealth:
     state: ProviderState = strawberry.field(resolver=_state, description="The short of it.")
@@ -53,6 +81,17 @@ class ProviderHealth:
     last_error_at: datetime | None = described("When a call last failed.")
     last_error_code: ErrorCode | None = strawberry.field(
         resolver=_last_error_code, description="What the last failed call failed with."
+    )
+    circuit: Circuit = strawberry.field(resolver=_circuit, description="Whether the provider is called just now.")
+    retry_after_ms: float | None = strawberry.field(
+        resolver=_retry_after_ms,
+        description="For how long it is not called, in milliseconds: its circuit is open, or it asked for a pause.",
+    )
+    calls_in_flight: int = _of_traffic("Calls under way.", "in_flight")
+    calls: BigInt = _of_traffic("Calls made since the gateway started.", "calls")
+    calls_retried: BigInt = _of_traffic("Calls among them that repeated one that failed.", "retries")
+    calls_refused: BigInt = _of_traffic(
+        "Calls not made: open circuit, rate limit, no free connection, or no allowance left.", "refused"
     )
 
 

@@ -32,8 +32,16 @@ def served(simulator: Simulator) -> Generator[str]:
 
 @asynccontextmanager
 async def connected(adapter: type[A], url: str, token: str, **more: object) -> AsyncGenerator[A]:
-    """An adapter with real connections, named "sim"."""
-    keys = {"adapter": adapter.info.adapter, "base_url": url, "token": token, **more}
+    """An adapter with real connections, named "sim", that waits for nothing."""
+    keys = {
+        "retry_wait_ms": 0,
+        "max_retry_wait_ms": 0,
+        "max_pause_ms": 0,
+        "adapter": adapter.info.adapter,
+        "base_url": url,
+        "token": token,
+        **more,
+    }
     configured: ProviderSettings = adapter.settings_type.model_validate(keys)
     opened = adapter.open("sim", configured)
     try:

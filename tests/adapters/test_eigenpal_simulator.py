@@ -46,7 +46,8 @@ def base_url(server: tuple[EigenpalSimulator, str]) -> str:
 
 
 def adapter_for(simulator: EigenpalSimulator, base_url: str) -> EigenpalAdapter:
-    settings = TokenSettings(adapter="eigenpal", base_url=base_url, token=SecretStr(simulator.token))
+    token = SecretStr(simulator.token)
+    settings = TokenSettings(adapter="eigenpal", base_url=base_url, token=token, max_pause_ms=0)
     return EigenpalAdapter.open("eigenpal", settings)
 
 

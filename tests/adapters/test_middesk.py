@@ -21,10 +21,17 @@ from adapters.errors import (
     RateLimited,
     Unavailable,
 )
-from adapters.middesk import Artifact, ArtifactSource, Interrupt, MiddeskAdapter, MiddeskRecord, parse_run
+from adapters.middesk import (
+    Artifact,
+    ArtifactSource,
+    Interrupt,
+    MiddeskAdapter,
+    MiddeskRecord,
+    MiddeskSettings,
+    parse_run,
+)
 from adapters.model import Actor, ActorKind, Part, RunKind, RunTarget, WarningCode
 from adapters.registry import load
-from adapters.settings import TokenSettings
 from adapters.status import RunStatus
 from adapters.testing.fixtures import to_bytes
 from adapters.testing.mutations import mutated
@@ -36,7 +43,7 @@ from tests.support import run
 from .recorder import Recorder
 
 KEY = "mk_test_0123456789"
-SETTINGS = TokenSettings.model_validate(
+SETTINGS = MiddeskSettings.model_validate(
     {"adapter": "middesk", "base_url": "https://api.middesk.example/v1/", "token": KEY}
 )
 ID = "5c1de0a2-7f34-4b8e-8a11-0d9f6c2b7e41"

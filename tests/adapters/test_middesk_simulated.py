@@ -18,6 +18,7 @@ from tests.support import run
 from .simulated import ANCHOR, connected, listed, outcomes, served, still
 
 WITH_STEPS = frozenset({Part.STEPS, Part.RAW})
+QUICK: dict[str, Any] = {"max_requests_per_second": 0}
 MODES: list[tuple[str, ...]] = [(), ("old-shape",), ("steps-missing",), ("old-shape", "steps-missing")]
 
 
@@ -43,7 +44,7 @@ def fetched(
     simulator: MiddeskSimulator, url: str, native_ids: list[str], parts: frozenset[Part]
 ) -> dict[str, RunRecord | AdapterError]:
     async def fetch() -> dict[str, RunRecord | AdapterError]:
-        async with connected(MiddeskAdapter, url, simulator.token) as adapter:
+        async with connected(MiddeskAdapter, url, simulator.token, **QUICK) as adapter:
             return await outcomes(adapter, native_ids, parts)
 
     return run(fetch())
@@ -133,7 +134,7 @@ def test_error_of_a_run(simulator: MiddeskSimulator, url: str) -> None:
 @pytest.mark.parametrize("limit", [7, 50, 100])
 def test_list(simulator: MiddeskSimulator, url: str, limit: int) -> None:
     async def rows() -> list[RunRecord]:
-        async with connected(MiddeskAdapter, url, simulator.token) as adapter:
+        async with connected(MiddeskAdapter, url, simulator.token, **QUICK) as adapter:
             return await listed(adapter, limit)
 
     found = run(rows())
@@ -148,7 +149,7 @@ def test_errors(simulator: MiddeskSimulator, url: str) -> None:
     assert isinstance(fetched(simulator, url, [missing], frozenset())[missing], NotFound)
     expected: list[tuple[dict[str, Any], type[AdapterError]]] = [
         ({"status": 401}, Unauthenticated),
-        ({"status": 429, "retry_after": "5"}, RateLimited),
+        ({"status": 429, "retry_after": "6"}, RateLimited),
         ({"status": 502, "body": "html"}, Unavailable),
         ({"body": "html"}, BadResponse),
         ({"body": "empty"}, BadResponse),
@@ -159,15 +160,15 @@ def test_errors(simulator: MiddeskSimulator, url: str) -> None:
         simulator.reset()
         error = error_of(simulator, url, **fault)
         assert type(error) is kind
-        assert error.retry_after_ms == (5000 if "retry_after" in fault else None)
-        assert len(simulator.calls) == 1
+        assert error.retry_after_ms == (6000 if "retry_after" in fault else None)
+        assert len(simulator.calls) == (3 if fault.get("status") == 502 else 1)
 
 
 def test_no_answer_in_time(simulator: MiddeskSimulator, url: str) -> None:
     simulator.faults.add(Fault(latency_ms=400))
 
     async def fetch() -> None:
-        async with connected(MiddeskAdapter, url, simulator.token, timeout_ms=50) as adapter:
+        async with connected(MiddeskAdapter, url, simulator.token, timeout_ms=50, **QUICK) as adapter:
             await adapter.fetch(simulator.native_ids()[0], frozenset())
 
     with pytest.raises(TimedOut):

@@ -20,7 +20,7 @@ from tests.support import run
 
 SECRET = "s3cret/with+signs and:colon"
 TOKEN_URL = "https://oauth.example/oauth2/token"
-SETTINGS = ProviderSettings(adapter="x", base_url="https://api.example/v1", timeout_ms=300_000)
+SETTINGS = ProviderSettings(adapter="x", base_url="https://api.example/v1", timeout_ms=300_000, max_retries=0)
 
 
 @dataclass(slots=True)

@@ -9,9 +9,22 @@ import httpx
 from starlette.applications import Starlette
 
 from gateway.app import GRAPHQL_PATH
+from gateway.demo.world import DemoWorld
 
 NO_CACHE: Mapping[str, float] = {"terminal_ttl": 0, "live_ttl": 0, "waiting_ttl": 0, "not_found_ttl": 0}
 """The section `cache` of a configuration that keeps nothing."""
+
+
+def eager(world: DemoWorld, **keys: object) -> dict[str, Any]:
+    """A configuration whose providers are retried without a wait and never left alone: no fault outlasts itself.
+
+    `keys` are of each provider.
+    """
+    document = world.configuration()
+    waits = {"retry_wait_ms": 0, "max_retry_wait_ms": 0, "max_pause_ms": 0, "breaker_failures": 0}
+    for section in document["providers"].values():
+        section |= waits | keys
+    return document
 
 
 class Gateway:

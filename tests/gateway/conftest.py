@@ -14,7 +14,7 @@ from gateway.demo.world import DemoWorld
 from gateway.settings import parse
 from tests.demo.conftest import SettableClock
 
-from .asking import NO_CACHE, Gateway
+from .asking import NO_CACHE, Gateway, eager
 from .fake import FakeAdapter, app_over
 
 Open = Callable[..., Gateway]
@@ -83,8 +83,8 @@ def uncached(running_uncached: Gateway, world: DemoWorld) -> Gateway:
 
 
 def over(world: DemoWorld, **sections: dict[str, Any]) -> Gateway:
-    """A gateway over simulated providers; sections as for `Open`."""
-    document = world.configuration()
+    """A gateway over simulated providers; sections as for `Open`. No fault outlasts itself."""
+    document = eager(world)
     for name, section in sections.items():
         part = document if name in ("cache", "documents", "feed", "limits", "server") else document["providers"]
         part[name] = {**part.get(name, {}), **section}

@@ -5,16 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Scope
 
+from adapters.auth import Bearer
 from adapters.contract import BatchesRuns, How, ProviderInfo, RunAdapter
 from adapters.errors import AdapterError, ErrorReading, InvalidInput
 from adapters.model import Part, RunKind, RunRecord
 from adapters.settings import ProviderSettings
 from adapters.status import RunStatus, StatusSource, StatusTable
-from adapters.upstream import ErrorReply
+from adapters.upstream import ErrorReply, UpstreamClient
 from gateway.app import GRAPHQL_PATH
 from gateway.cache import RunCache
 from gateway.context import Context
@@ -24,6 +26,8 @@ from gateway.schema import build, run_type_names
 from gateway.service import RunService
 from gateway.settings import CacheSettings
 
+SETTINGS = ProviderSettings(adapter="fake", base_url="http://fake.test")
+NOWHERE = httpx.MockTransport(lambda _: httpx.Response(500))
 ALL_PARTS = frozenset(Part)
 NONE: frozenset[Part] = frozenset()
 
@@ -87,6 +91,7 @@ class FakeAdapter(RunAdapter[ProviderSettings]):
 
     def __init__(self, answer: Answer = ended, name: str = "fake") -> None:
         self.name = name
+        self.upstream = UpstreamClient(name, SETTINGS, auth=Bearer(None), read_error=self.read_error, transport=NOWHERE)
         self.answer = answer
         self.calls: list[tuple[str, frozenset[Part]]] = []
 

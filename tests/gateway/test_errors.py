@@ -103,7 +103,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("provider", PROVIDERS)
     def test_after_a_fault_all_is_well(self, uncached: Gateway, world: DemoWorld, provider: str) -> None:
-        break_look_up(world, provider, Fault(status=503, times=1))
+        break_look_up(world, provider, Fault(status=500, times=1))
         run_id = f"{provider}:{ended_run(world, provider)}"
         assert "errors" in ask(uncached, on_run("status"), id=run_id)
         assert ask(uncached, on_run("status"), id=run_id) == {"data": {"run": {"id": run_id, "status": "SUCCEEDED"}}}

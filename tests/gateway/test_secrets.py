@@ -11,7 +11,7 @@ from gateway.app import create_app
 from gateway.demo.world import DemoWorld
 from gateway.settings import parse
 
-from .asking import NO_CACHE, Gateway
+from .asking import NO_CACHE, Gateway, eager
 from .calls import PROVIDERS, ended_run, on_run
 from .conftest import secrets
 
@@ -45,7 +45,7 @@ STATUSES = (200, 302, 400, 401, 403, 404, 429, 500, 503)
 
 @contextmanager
 def over(world: DemoWorld, answer: Answer) -> Generator[Gateway]:
-    settings = parse({**world.configuration(), "cache": NO_CACHE})
+    settings = parse({**eager(world, max_retries=0), "cache": NO_CACHE})
     with Gateway(create_app(settings, transport=httpx.MockTransport(answer))) as gateway:
         yield gateway
 

@@ -9,7 +9,7 @@ from gateway.app import create_app
 from gateway.demo.server import LoopbackServers
 from gateway.demo.world import DemoWorld
 from gateway.settings import parse
-from tests.gateway.asking import NO_CACHE
+from tests.gateway.asking import NO_CACHE, eager
 from tests.gateway.toml import write_toml
 
 
@@ -46,6 +46,6 @@ def url(world: DemoWorld, served: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture(scope="session")
 def served(running_world: DemoWorld) -> Iterator[str]:
     """The same without the environment."""
-    app = create_app(parse({**running_world.configuration(), "cache": dict(NO_CACHE)}))
+    app = create_app(parse({**eager(running_world), "cache": dict(NO_CACHE)}))
     with LoopbackServers({"gateway": app}) as servers:
         yield servers.urls["gateway"]

@@ -19,7 +19,7 @@ from tests.gateway.calls import PROVIDERS, ended_run, run_ids
 from tests.gateway.conftest import secrets
 from tests.support import run
 
-from .transport import SETTINGS, TROUBLES, Trouble, raw
+from .transport import RETRIES, SETTINGS, TROUBLES, Trouble, raw
 
 QUERY = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 WELL = "well"
@@ -35,7 +35,9 @@ def in_trouble(world: DemoWorld, servers: Mapping[str, RawServer], trouble: Trou
         name: {**sections[name], **SETTINGS, **trouble.settings, "base_url": server.url + world.simulators[name].prefix}
         for name, server in servers.items()
     }
-    return {"providers": {**troubled, WELL: {**sections["middesk"], "adapter": "middesk"}}}
+    # Each of them may be asked as often as if it were alone.
+    server = {"max_retries": RETRIES * len(servers)}
+    return {"server": server, "providers": {**troubled, WELL: {**sections["middesk"], "adapter": "middesk"}}}
 
 
 async def asked(document: Mapping[str, Any], ids: Sequence[str]) -> httpx.Response:

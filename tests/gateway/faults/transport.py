@@ -26,9 +26,9 @@ Serving = Callable[[], AbstractAsyncContextManager[RawServer]]
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 BODY = b'{"id": "x", "padding": "' + b"x" * 2000 + b'"}'
 MEGABYTE = b"x-filler: " + b"f" * (1 << 20) + b"\r\n"
-RETRIES = 0
+RETRIES = 2
 """How often a call is repeated that failed by no fault of its own, as `SETTINGS` say."""
-SETTINGS: Mapping[str, Any] = {}
+SETTINGS: Mapping[str, Any] = {"max_retries": RETRIES, "retry_wait_ms": 0}
 """Keys of the provider that a fault is about."""
 
 

@@ -1,0 +1,96 @@
+"""A client that goes away: what was under way for it ends. Over real sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+
+from gateway.app import create_app
+from gateway.demo.server import listening_socket
+from gateway.settings import parse
+from tests.adapters.raw_server import hanging, raw_server
+from tests.support import run
+
+QUERY = '{ run(id: "refactor:1") { id } }'
+BODY = json.dumps({"query": QUERY}).encode()
+REQUESTS = {
+    "POST": b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+    % (len(BODY), BODY),
+    "GET": b"GET /graphql?query=%s HTTP/1.1\r\nhost: x\r\n\r\n" % quote(QUERY).encode(),
+    "usage": b"GET /graphql?query=%s HTTP/1.1\r\nhost: x\r\n\r\n" % quote("{ usage { isComplete } }").encode(),
+    "export": b"GET /export/runs.ndjson HTTP/1.1\r\nhost: x\r\n\r\n",
+}
+IN_TIME = 20
+"""Seconds. Nothing here takes as long, but a test that waits for ever says nothing."""
+PATIENT = {"timeout_ms": 300_000, "read_timeout_ms": 300_000}
+"""Nobody but the client ends what is under way."""
+
+
+@asynccontextmanager
+async def gateway(upstream: str) -> AsyncGenerator[int]:
+    """The port of a gateway over providers at one URL."""
+    providers = {"adapter": "middesk", "base_url": upstream, "token": "t0ken", **PATIENT}
+    server_keys = {"deadline_ms": 3_600_000}
+    feed = {"deadline_ms": 300_000, "report_deadline_ms": 300_000}
+    app = create_app(
+        parse(
+            {
+                "server": server_keys,
+                "feed": feed,
+                "providers": {"refactor": {**providers, "adapter": "refactor"}, "middesk": providers},
+            }
+        )
+    )
+    sock = listening_socket()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.005)
+    try:
+        yield sock.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_the_work_ends_with_the_client(request_: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with raw_server(hanging()) as upstream, gateway(upstream.url) as port:
+            before = asyncio.all_tasks()
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUESTS[request_])
+            await upstream.asked.wait()
+            of_upstream = {task for task in asyncio.all_tasks() if "raw_server" in str(task)}
+            writer.close()
+            while left := asyncio.all_tasks() - before - of_upstream:
+                await asyncio.wait(left)
+
+    run(asyncio.wait_for(scenario(), IN_TIME))
+    assert caplog.messages == []
+
+
+def test_a_client_that_stays_is_answered() -> None:
+    """Also after the gateway began to watch for its leaving."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async def scenario() -> list[bytes]:
+        async with raw_server(answer) as upstream, gateway(upstream.url) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            answers: list[bytes] = []
+            for request in (REQUESTS["POST"], REQUESTS["GET"]):
+                writer.write(request)
+                await reader.readuntil(b"\r\n\r\n")
+                answers.append(await reader.readuntil(b"}}"))
+            writer.close()
+            return answers
+
+    assert run(asyncio.wait_for(scenario(), IN_TIME)) == [b'{"data":{"run":null}}'] * 2
