@@ -98,9 +98,10 @@ class RustCarrier:
 
     @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str], address: str | None) -> AsyncGenerator[Streamed]:
-        """A GET; leaving the block ends the exchange. `address` is that of the URL's host, whatever a resolver says.
+        """A GET. Leaving the block ends the exchange.
 
-        A connection to a given address is one of its own, closed afterwards: the pool asks a resolver.
+        `address` is that of the URL's host, whatever a resolver says. The connection to one is not of the pool, which
+        asks a resolver, and is closed afterwards.
         """
         client = self._client if address is None else await asyncio.to_thread(self._pinned, url, address)
         # Without it, the headers would be kept back until a buffer is full.

@@ -43,7 +43,6 @@ def _quoted(segment: str) -> str:
 class UpstreamClient:
     """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
 
-    `transport` takes the place of the network, `resolve` that of this machine's resolver for redirects of downloads.
     A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`. It is on the budget
     of the request that it is for (`adapters.budget`), and passes `gate`; downloads are bounded by themselves.
     """
@@ -61,7 +60,10 @@ class UpstreamClient:
         gate: Gate | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """`transport` takes the place of the network; `carrier` is one to share, which somebody else closes."""
+        """`transport` takes the place of the network; `carrier` is one to share, which somebody else closes.
+
+        `resolve` finds the hosts that downloads are redirected to.
+        """
         self._timing = timing or Timing()
         self.provider = provider
         self.gate = gate or Gate(provider, settings, self._timing)

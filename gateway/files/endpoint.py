@@ -32,7 +32,7 @@ METHODS = "GET, HEAD"
 
 STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_INPUT: 400,
-    # The provider refuses the gateway's credential: nothing that the client could send would help.
+    # At the provider. A 401 is the gateway's own word, and asks a client for another credential for the gateway.
     ErrorCode.UNAUTHENTICATED: 502,
     ErrorCode.PERMISSION_DENIED: 403,
     ErrorCode.NOT_FOUND: 404,

@@ -4,11 +4,16 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from adapters.eigenpal import EigenpalAdapter
+from gateway.app import create_app
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
+from gateway.settings import parse
 from tests.gateway.asking import Gateway
-from tests.gateway.conftest import Open
+from tests.gateway.auth.asking import ONE, OTHER, bearer, keys
 from tests.gateway.fake import FakeAdapter
 
 pytestmark = pytest.mark.usefixtures("nothing_secret_is_said")
@@ -131,22 +136,30 @@ def test_a_signed_link_is_left_as_it_is(gateway: Gateway, world: DemoWorld) -> N
     assert all(file["downloadUrl"].startswith("https://files.example/") for file in files)
 
 
-def test_an_expired_credential_is_renewed(open_gateway: Open, world: DemoWorld) -> None:
-    gateway = open_gateway()
-    native_id = world.rightbrain.special["files-names"]
-    link = url(f"rightbrain:{native_id}", world.rightbrain.file_names(native_id)[0])
-    assert gateway.get(link).status_code == 200
-    world.rightbrain.revoke_tokens()
-    assert gateway.get(link).status_code == 200
+def test_an_expired_credential_is_renewed() -> None:
+    with DemoWorld() as world, Gateway(create_app(parse(world.configuration()))) as gateway:
+        native_id = world.rightbrain.special["files-names"]
+        link = url(f"rightbrain:{native_id}", world.rightbrain.file_names(native_id)[0])
+        assert gateway.get(link).status_code == 200
+        world.rightbrain.revoke_tokens()
+        assert gateway.get(link).status_code == 200
+
+
+def test_a_caller_gets_files_of_their_own_providers_only(world: DemoWorld) -> None:
+    run_id = ended(world)
+    path = next(iter(world.eigenpal.artifacts(run_id)))
+    with Gateway(create_app(parse({**world.configuration(), "auth": keys()}))) as gateway:
+        file = url(f"eigenpal:{run_id}", path)
+        assert gateway.get(file).status_code == 401
+        assert gateway.get(file, bearer(OTHER)).status_code == 200
+        calls = len(world.eigenpal.calls)
+        refused = refusal(gateway, file, 400, **bearer(ONE))
+        missing = refusal(gateway, file.replace("eigenpal", "nothing"), 400, **bearer(ONE))
+        assert refused["message"].replace("eigenpal", "nothing") == missing["message"]
+    assert len(world.eigenpal.calls) == calls
 
 
 def test_links_start_where_the_gateway_is_mounted(world: DemoWorld) -> None:
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-
-    from gateway.app import create_app
-    from gateway.settings import parse
-
     app = create_app(parse(world.configuration()))
     mounted = Starlette(routes=[Mount("/run graph", app)], lifespan=app.router.lifespan_context)
     run_id = ended(world)
@@ -217,8 +230,6 @@ def test_other_methods(gateway: Gateway, world: DemoWorld, method: str) -> None:
 
 
 def test_a_mistake_of_an_adapter_is_masked(gateway: Gateway, world: DemoWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from adapters.eigenpal import EigenpalAdapter
-
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("inner secret")
 

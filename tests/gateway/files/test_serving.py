@@ -38,11 +38,11 @@ async def served(answer: Answer, transport: Transport | None = None, **keys: Any
     async with raw_server(answer) as provider:
         section = {"base_url": provider.url, "token": TOKEN, **keys}
         app = create_app(parse({"providers": {"eigenpal": section}}))
+        started = asyncio.Event()
         sock = listen("127.0.0.1", 0)
-        server = Server(app, ServerSettings())
+        server = Server(app, ServerSettings(drain_delay_ms=0), started.set)
         task = asyncio.create_task(server.serve(sockets=[sock]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.005)
+        await started.wait()
         try:
             yield Served(provider, sock.getsockname()[1])
         finally:
