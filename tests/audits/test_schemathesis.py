@@ -20,7 +20,7 @@ import schemathesis
 from schemathesis.graphql import nodes
 from schemathesis.specs.graphql import scalars
 
-EXAMPLES = 30
+EXAMPLES = 15
 """How many operations are made for each root field."""
 DOWN = "eigenpal"
 FINE = {200, 400}

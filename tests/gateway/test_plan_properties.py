@@ -129,7 +129,7 @@ VALUES = st.fixed_dictionaries({"a": st.booleans(), "b": st.booleans()}, optiona
 @settings(
     derandomize=True,
     deadline=None,
-    max_examples=100,
+    max_examples=50,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(documents(SCHEMA, list(PROVIDERS)), VALUES)

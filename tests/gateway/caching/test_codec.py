@@ -57,7 +57,7 @@ class TestThereAndBack:
             assert to_json(back.outcome) == to_json(entry.outcome)
 
     @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda kind: kind.__name__)
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(data=st.data())
     def test_records_of_any_kind(self, record_type: type[RunRecord], data: st.DataObject) -> None:
         entry = LIVES.entry(data.draw(made_up(record_type)), NOW)
@@ -147,7 +147,7 @@ class TestWhatIsNotRead:
         assert CODEC.decode(PLACE, body) is None
         assert CODEC.decode(PLACE, sealed(body)) is None
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.data())
     def test_what_somebody_with_the_key_made_up(self, data: st.DataObject) -> None:
         """Any value in the place of any other: it is no entry, or one whose values are of the right types."""

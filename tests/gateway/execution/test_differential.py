@@ -30,7 +30,7 @@ CHANCES = [(0.0, 0.0), (0.4, 0.0), (0.2, 0.005), (0.2, 0.02), (0.2, 0.1), (0.1, 
 differential = settings(
     derandomize=True,
     deadline=None,
-    max_examples=150,
+    max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
