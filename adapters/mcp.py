@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from . import codec, errors
@@ -49,7 +49,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    id: str | None
+    id: str | None = field(repr=False)
     protocol_version: str
 
     @property

@@ -5,7 +5,7 @@ import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
 from pydantic import SecretStr
@@ -29,21 +29,22 @@ class _Basic(Auth):
 
     def __init__(self, client_id: str, client_secret: SecretStr) -> None:
         self._secret = client_secret.get_secret_value()
-        pair = f"{quote_plus(client_id)}:{quote_plus(self._secret)}"
+        self._quoted = quote_plus(self._secret)
+        pair = f"{quote_plus(client_id)}:{self._quoted}"
         self._encoded = b64encode(pair.encode()).decode()
 
     async def header(self) -> str | None:
         return f"Basic {self._encoded}"
 
     def secrets(self) -> tuple[str, ...]:
-        return (self._secret, self._encoded)
+        return (self._secret, self._quoted, self._encoded)
 
 
 @dataclass(slots=True)
 class _Token:
     """An access token as a header value; times are the clock's."""
 
-    header: str
+    header: str = field(repr=False)
     renew_at: float
     expires_at: float
 

@@ -1,6 +1,7 @@
 """`rungraph check`: tries every configured provider."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -10,10 +11,21 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.budget import CURRENT, Budget
-from adapters.errors import AdapterError, PermissionDenied, RateLimited, TimedOut, Unauthenticated, Unavailable
+from adapters.errors import (
+    AdapterError,
+    PermissionDenied,
+    RateLimited,
+    TimedOut,
+    Unauthenticated,
+    Unavailable,
+    UnknownError,
+)
 
+from . import crashes
 from .providers import Provider, Providers
 from .settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,10 @@ async def _check(provider: Provider, *, asks_callers: bool) -> CheckResult:
     except AdapterError as raised:
         is_expected = asks_callers and isinstance(raised, Unauthenticated | PermissionDenied)
         error = None if is_expected else raised
+    except Exception as unexpected:
+        kind = type(unexpected).__qualname__
+        log.error("%s: unexpected %s\n%s", provider.name, kind, crashes.report(unexpected))
+        error = UnknownError(f"unexpected {kind} in its adapter", provider=provider.name)
     return CheckResult(provider.name, provider.info.adapter, (perf_counter() - start) * 1000, error, asks_callers)
 
 

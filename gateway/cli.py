@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from . import commands
+from . import commands, crashes
 from .settings import ConfigError, Settings, load
 
 EXIT_FAILURE = 1
@@ -142,6 +142,8 @@ commands.register(app)
 
 def main() -> None:
     """Entry point of the `rungraph` command."""
+    sys.excepthook = crashes.show
+    crashes.keep_texts_out_of_logs()
     try:
         app()
     except SystemExit as end:

@@ -1,13 +1,14 @@
 """Errors as clients see them: one code each, one set of extensions, nothing unexpected shown."""
 
 import logging
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
 from adapters.errors import AdapterError, ErrorCode
+
+from .crashes import report
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,9 @@ def adapter_extensions(error: AdapterError) -> dict[str, Any]:
 
 
 def log_unexpected(error: BaseException, request_id: str, where: str) -> None:
-    """One log entry with the trace. The exception's text stays out: it may quote a provider's document."""
-    trace = "".join(traceback.format_tb(error.__traceback__))
-    log.error("request %s: unexpected %s at %s\n%s", request_id, type(error).__qualname__, where or "the root", trace)
+    """One log entry with the trace."""
+    kind = type(error).__qualname__
+    log.error("request %s: unexpected %s at %s\n%s", request_id, kind, where or "the root", report(error))
 
 
 def _is_about_the_request(error: GraphQLError) -> bool:

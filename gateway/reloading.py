@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import socket
-import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from . import crashes
 from .app import GatewayApp, create_app
 from .health import RELOAD_FAILED
 from .serving import ForegroundServer, Server, settle_memory, url_of
@@ -99,9 +99,8 @@ async def adopt(server: Server, app: LiveApp, settings: Settings | None) -> bool
         try:
             await app.adopt(settings, lambda: server.server_state.tasks)
         except Exception as error:
-            # The exception's text stays out: it may quote a secret.
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            log.error("the configuration stays as it was: unexpected %s\n%s", type(error).__qualname__, trace)
+            kind = type(error).__qualname__
+            log.error("the configuration stays as it was: unexpected %s\n%s", kind, crashes.report(error))
         else:
             server.apply(settings.server)
             adopted = True

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from . import crashes
 from .health import DRAINING
 from .settings import ServerSettings
 
@@ -79,6 +80,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, settings: ServerSettings, started: Callable[[], None] | None = None) -> None:
         options: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "server_header": False}
         super().__init__(uvicorn.Config(app, interface="asgi3", **options))
+        crashes.keep_texts_out_of_logs()
         self.apply(settings)
         self._started = started
 

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
+from . import crashes
 from .reloading import LiveApp, Reloads, adopt, reread, say_reloaded
 from .serving import Server, settle_memory
 from .settings import Settings
@@ -152,12 +153,18 @@ def _work(settings: Settings, sock: socket.socket, pipe: "Connection[Said, Setti
     # The terminal sends these to all processes; the parent decides.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    app = LiveApp(settings)
-    settle_memory()
-    _WorkerServer(app, settings, pipe).run(sockets=[sock])
+    code = 0
+    try:
+        app = LiveApp(settings)
+        settle_memory()
+        _WorkerServer(app, settings, pipe).run(sockets=[sock])
+    except Exception as error:
+        # multiprocessing would print its text.
+        sys.stderr.write(f"unexpected {type(error).__qualname__} in a worker\n{crashes.report(error)}\n")
+        code = 1
     sys.stderr.flush()
     # Threads of the HTTP client can abort the process while the interpreter winds up: nothing is left to do there.
-    os._exit(0)
+    os._exit(code)
 
 
 class _WorkerServer(Server):

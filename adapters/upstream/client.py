@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -168,8 +169,12 @@ class UpstreamClient:
 
     def redacted(self, text: str | None) -> str | None:
         """A provider's words without the credentials that this client sends."""
-        for secret in self._auth.secrets():
-            text = text and text.replace(secret, "***")
+        if text:
+            # The longest first: one may be the start of another.
+            for secret in sorted(filter(None, self._auth.secrets()), key=len, reverse=True):
+                # As it is, as in a URL, a JSON text or HTML; in any case, which services and proxies change.
+                forms = {secret, quote(secret, safe=""), orjson.dumps(secret)[1:-1].decode(), escape(secret)}
+                text = re.sub("|".join(map(re.escape, forms)), "***", text, flags=re.IGNORECASE)
         return text
 
     async def aclose(self) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,8 +19,8 @@ class ErrorReply:
     """A reply that is not a success, for an adapter's `read_error`."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
     def json(self) -> Any:
         """The body as JSON; None where it is none."""
@@ -39,9 +39,9 @@ class Reply:
 
     provider: str
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """By name in lower case."""
-    body: bytes
+    body: bytes = field(repr=False)
 
     def json(self) -> Any:
         """The body as JSON; BadResponse where it is none."""

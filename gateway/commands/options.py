@@ -115,7 +115,9 @@ def _root(url: str) -> str:
     except ValueError:
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f'--url: expected an address such as http://127.0.0.1:8000, not "{url}"')
+        # What is before an @ may be a password.
+        said = f', not "{url}"' if "@" not in url else ""
+        raise UsageError(f"--url: expected an address such as http://127.0.0.1:8000{said}")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise UsageError("--url may hold no credentials, query or fragment; for credentials there is --header")
     return url.rstrip("/").removesuffix(GRAPHQL_PATH)
