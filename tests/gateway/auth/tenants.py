@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 import httpx
 import pytest
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import create_app
@@ -38,7 +39,8 @@ class Call(NamedTuple):
 class Accounts:
     """ASGI: a simulated provider with accounts. `calls` has what reached it.
 
-    `hold` keeps back the answers to GETs until so many have come.
+    `hold` keeps back the answers to GETs until so many have come. `statuses` are errors that an account is answered
+    with.
     """
 
     def __init__(self, simulator: Simulator) -> None:
@@ -46,10 +48,12 @@ class Accounts:
         self._app = simulator.app()
         self.calls: list[Call] = []
         self.hold = 0
+        self.statuses: dict[str, int] = {}
 
     def reset(self) -> None:
         self.calls.clear()
         self.hold = 0
+        self.statuses.clear()
         self.simulator.reset()
 
     def made(self) -> Counter[tuple[str, str]]:
@@ -71,6 +75,11 @@ class Accounts:
         scope = {**scope, "headers": list(scope["headers"])}
         MutableHeaders(scope=scope)["authorization"] = f"Bearer {self.simulator.token if account != '?' else 'none'}"
         await self._wait()
+        if account in self.statuses:
+            status = self.statuses[account]
+            content, media_type = self.simulator.error_body(status)
+            await Response(content, status, media_type=media_type)(scope, receive, send)
+            return
         await _marked(self._app, account)(scope, receive, send)
 
     async def _wait(self) -> None:

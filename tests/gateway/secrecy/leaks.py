@@ -11,14 +11,18 @@ def canary(name: str, number: int) -> str:
     """A secret whose middle is searched for. What is around that has to be escaped in URLs, JSON, HTML and headers."""
     half = f"{number:02}{name[:2]}Zq7{number * 37 % 1000:03}"
     assert len(half) == HALF
-    return f"+/=&<{half}{half[::-1]}X\"'%\\"
+    return f"+/=&<{half}{half.swapcase()}X\"'%\\"
+
+
+def core(secret: str) -> str:
+    """The letters and digits of a canary, for where nothing else may stand."""
+    return secret.removeprefix("+/=&<")[: 2 * HALF]
 
 
 def forms(secret: str) -> Iterator[bytes]:
     """What betrays a secret: its halves, each also backwards, in hexadecimal, and in base64 wherever it starts."""
-    core = secret[5:-4] if secret.startswith("+/=&<") else secret
-    for start in (0, len(core) - HALF - 1) if core is not secret else (0,):
-        part = core[start : start + HALF] if core is not secret else core
+    parts = (core(secret)[:HALF], core(secret)[HALF : 2 * HALF]) if "+/=&<" in secret else (secret,)
+    for part in parts:
         for text in (part, part[::-1]):
             raw = text.encode()
             yield raw
