@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from time import time
 from typing import Any, NamedTuple, cast
 
 import httpx
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import create_app
+from gateway.caching.entry import Clock
 from gateway.demo.bridgetown import BridgeTownSimulator
 from gateway.demo.eigenpal import EigenpalSimulator
 from gateway.demo.refactor import RefactorSimulator
@@ -155,9 +157,9 @@ class World:
         return {"providers": providers, **sections}
 
     @contextmanager
-    def gateway(self, **sections: Any) -> Generator[httpx.Client]:
-        """A client of a gateway on loopback."""
-        app = create_app(parse(self.configuration(**sections)))
+    def gateway(self, clock: Clock = time, **sections: Any) -> Generator[httpx.Client]:
+        """A client of a gateway on loopback; `clock` is the one by which runs are kept."""
+        app = create_app(parse(self.configuration(**sections)), clock=clock)
         with (
             LoopbackServers({"gateway": app}) as servers,
             httpx.Client(base_url=servers.urls["gateway"], trust_env=False, timeout=PATIENCE) as client,

@@ -3,6 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,9 +17,9 @@ from .asking import ALL, ONE, OTHER, bearer
 from .tenants import TOKENS, World, credentials, everywhere, whose
 
 RUN = "query ($id: ID!) { run(id: $id) { id status raw } }"
-LIST = "query ($after: String, $first: Int!) { runs(first: $first, after: $after)" + (
-    " { nodes { id raw } pageInfo { endCursor } sources { provider scope state } } }"
-)
+LIST = """query ($after: String, $first: Int!) { runs(first: $first, after: $after) {
+  nodes { id raw } pageInfo { endCursor } sources { provider scope state }
+} }"""
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +45,10 @@ def code(answer: dict[str, Any]) -> str:
 def test_a_run_that_is_stale_is_its_owner_s(tenants: World, reuse_answers: bool) -> None:
     """The provider is down: who knew the run gets it as it was, and nobody else."""
     run_id = tenants.run_ids["refactor"]
-    with tenants.gateway(cache={"terminal_ttl": 0, "reuse_answers": reuse_answers}) as client:
+    now = 1e9
+    with tenants.gateway(lambda: now, cache={"reuse_answers": reuse_answers}) as client:
         assert whose(ask(client, everywhere("ann"), id=run_id)) == {"ann"}
+        now += 3600
         tenants.refactor.faults.add(Fault(status=503))
         for _ in range(2):
             refused = ask(client, everywhere("bob"), id=run_id)
@@ -61,9 +65,7 @@ def test_a_run_that_is_not_there_for_one_is_for_another(tenants: World) -> None:
     accounts.statuses["ann"] = 404
     with tenants.gateway() as client:
         for _ in range(2):
-            missing = ask(client, everywhere("ann"), id=run_id)
-            assert "ann" not in whose(missing)
-            assert code(missing) == "NOT_FOUND"
+            assert ask(client, everywhere("ann"), id=run_id) == {"data": {"run": None}}
             assert whose(ask(client, everywhere("bob"), id=run_id)) == {"bob"}
     assert Counter(call.account for call in accounts.calls) == {"ann": 1, "bob": 1}
 
@@ -127,10 +129,10 @@ def limited(**more: dict[str, Any]) -> dict[str, Any]:
 def test_what_others_may_see_is_not_there(tenants: World) -> None:
     """With the service's credentials, which are the same for all: only what callers may see is different."""
     same: dict[str, Any] = {"credentials": "service", "token": TOKENS["ann"]}
-    sections = {"refactor": same, "eigenpal": same, "bridgetown": same}
+    sections: dict[str, Any] = {**dict.fromkeys(("refactor", "eigenpal", "bridgetown"), same), "auth": limited()}
     run_id = tenants.run_ids["eigenpal"]
     query = {"query": f'{{ run(id: "{run_id}") {{ id raw }} providers {{ name }} }}'}
-    with tenants.gateway(auth=limited(), **sections) as client:
+    with tenants.gateway(**sections) as client:
         seen = client.get("/graphql", params={"query": f'{{ run(id: "{run_id}") {{ id }} }}'}, headers=bearer(ALL))
         assert seen.json()["data"]["run"]["id"] == run_id
         cursor = ask(client, bearer(ALL), LIST, first=3)["data"]["runs"]["pageInfo"]["endCursor"]
@@ -150,9 +152,9 @@ def test_what_others_may_see_is_not_there(tenants: World) -> None:
         assert "eigenpal" not in opened.text
         assert "bridgetown" not in opened.text
         exported = client.get("/export/runs.ndjson?columns=id&maxRuns=9", headers=bearer(OTHER))
-        assert {line["id"].partition(":")[0] for line in map(json.loads, exported.text.splitlines()) if "id" in line} <= {
-            "eigenpal"
-        }
+        assert {
+            line["id"].partition(":")[0] for line in map(json.loads, exported.text.splitlines()) if "id" in line
+        } <= {"eigenpal"}
         assert "refactor" not in exported.text
         refused = client.get(f"/files/{run_id}/a.txt", headers=bearer(ONE))
         assert (refused.status_code, "bridgetown" in refused.text) == (400, False)
@@ -168,10 +170,8 @@ def test_how_often_one_asks_is_nothing_to_another(tenants: World) -> None:
     assert statuses == [200, 200, 429, 200, 429, 200, 429, 200, 200, 200]
 
 
-def test_a_document_by_its_name_is_answered_for_each(tenants: World, tmp_path: Any) -> None:
+def test_a_document_by_its_name_is_answered_for_each(tenants: World, tmp_path: Path) -> None:
     """What is stored is the question, never the answer."""
-    from hashlib import sha256
-
     text = f'{{ run(id: "{tenants.run_ids["refactor"]}") {{ id raw }} }}'
     digest = sha256(text.encode()).hexdigest()
     manifest = tmp_path / "documents.json"

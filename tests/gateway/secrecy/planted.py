@@ -21,12 +21,8 @@ from tests.gateway.auth.issuer import AUDIENCE, Issuer
 
 from .leaks import canary, core, leaks
 
-SECRETS = {
-    name: canary(name, number)
-    for number, name in enumerate(
-        ("literal", "environment", "file", "client", "redis", "cache", "caller", "refused", "signature", "stranger", "mistake")
-    )
-}
+NAMES = "literal environment file client redis cache caller refused signature stranger mistake"
+SECRETS = {name: canary(name, number) for number, name in enumerate(NAMES.split())}
 KEY = PREFIX + canary("apikey", 40)
 OTHER_KEY = PREFIX + canary("badkey", 41)
 VARIABLE = "RUNGRAPH_TEST_CANARY"
@@ -156,6 +152,10 @@ def _is_ours(module: str) -> bool:
     return str(module).startswith(("adapters.", "gateway.", "pyreqwest")) and not str(module).startswith("gateway.demo")
 
 
+def _signature(*_: str) -> str:
+    return core(SECRETS["signature"])
+
+
 @contextmanager
 def planted(folder: Path) -> Generator[Planted]:
     """The providers, running. Their errors quote what they were sent, and what they sign is a canary."""
@@ -170,7 +170,7 @@ def planted(folder: Path) -> Generator[Planted]:
 
         plain = Simulator.app
         patch.setattr(Simulator, "app", app)
-        patch.setattr(eigenpal_storage, "_signature", lambda *_: core(SECRETS["signature"]))
+        patch.setattr(eigenpal_storage, "_signature", _signature)
         with DemoWorld() as world, LoopbackServers({"issuer": issuer.app()}) as servers:
             issuer.url = servers.urls["issuer"]
             yield Planted(world, issuer, folder)

@@ -194,12 +194,15 @@ def test_mistakes_in_adapters(plant: Planted, monkeypatch: pytest.MonkeyPatch, t
         async def __aexit__(self, *_: object) -> None:
             return
 
+    def breaking(*_: object) -> Breaking:
+        return Breaking()
+
     for name in ("fetch", "check", "canonical_id"):
         monkeypatch.setattr(RefactorAdapter, name, fail)
     monkeypatch.setattr(EigenpalAdapter, "list_runs", fail)
     with serving(plant) as client:
         everything(plant, client, plant.headers())
-        monkeypatch.setattr(EigenpalAdapter, "open_file", lambda *_: Breaking())
+        monkeypatch.setattr(EigenpalAdapter, "open_file", breaking)
         crashes.keep_texts_out_of_logs()
         with pytest.raises(httpx.RemoteProtocolError):
             client.get("/files/eigenpal:x/y", headers=plant.headers())
@@ -235,7 +238,7 @@ def test_a_crash_report(plant: Planted, capfd: pytest.CaptureFixture[str]) -> No
     plant.said.add("standard error", printed)
     assert printed.startswith("rungraph: unexpected RuntimeError\n")
     assert "in fail" in printed
-    assert any("Task exception was never retrieved" in str(text) for where, text in plant.said.outputs)
+    assert any("Task exception was never retrieved" in str(text) for _, text in plant.said.outputs)
 
 
 def written(plant: Planted, folder: Path, **changes: dict[str, Any]) -> str:
