@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -31,6 +32,8 @@ WAYS: Mapping[str, Callable[[int, str], httpx.Response]] = {
     "in JSON-RPC": lambda status, said: httpx.Response(
         status, json={"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": said, "data": said}}
     ),
+    "escaped in a URL": lambda status, said: httpx.Response(status, json={"message": f"no {quote(said, safe='')}"}),
+    "in other letters": lambda status, said: httpx.Response(status, json={"message": f"no {said.upper()}"}),
     "in headers": lambda status, said: httpx.Response(
         status, json={}, headers={"x-request-id": said, "location": said, "content-type": said, "retry-after": said}
     ),
@@ -76,7 +79,7 @@ def test_in_a_reply(world: DemoWorld, caplog: pytest.LogCaptureFixture, provider
             for status in STATUSES:
                 caplog.clear()
                 text = ask(gateway, world, provider) + caplog.text
-                said += [(way, status, secret) for secret in secrets(world) if secret in text]
+                said += [(way, status, secret) for secret in secrets(world) if secret.lower() in unquote(text).lower()]
     assert said == []
 
 
