@@ -134,7 +134,7 @@ def create_app(
         lambda request: see(request.scope).view,
         ", ".join((VARY, *desk.credential_headers)),
         TrustedDocuments(documents),
-        limits.max_errors,
+        limits,
     )
     export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
 
