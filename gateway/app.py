@@ -1,5 +1,6 @@
 """The server: routes, and what lives as long as it does."""
 
+from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import time
@@ -136,7 +137,8 @@ def create_app(
         TrustedDocuments(documents),
         limits,
     )
-    export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
+    columns = Columns(schema.graphql_schema, suggestions=server.introspection)
+    export = ExportEndpoint(columns, new_context, Semaphore(server.max_exports))
 
     @asynccontextmanager
     async def lifespan(_app: GatewayApp) -> AsyncGenerator[None]:
