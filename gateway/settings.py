@@ -308,6 +308,8 @@ def _sentence(error: ValidationError, prefix: str = "") -> str:
             message = "there is no such key"
         case "missing":
             message = "this key is needed"
+        case "too_short":
+            message = "expected a list that is not empty"
         case "string_too_short":
             message = "expected a text that is not empty"
         case _ if trouble in ("type", "parsing", "from_float") and kind in EXPECTED:
