@@ -1,5 +1,6 @@
 """The server: routes, and what lives as long as it does."""
 
+from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import time
@@ -134,9 +135,10 @@ def create_app(
         lambda request: see(request.scope).view,
         ", ".join((VARY, *desk.credential_headers)),
         TrustedDocuments(documents),
-        limits.max_errors,
+        limits,
     )
-    export = ExportEndpoint(Columns(schema.graphql_schema, suggestions=server.introspection), new_context)
+    columns = Columns(schema.graphql_schema, suggestions=server.introspection)
+    export = ExportEndpoint(columns, new_context, Semaphore(server.max_exports))
 
     @asynccontextmanager
     async def lifespan(_app: GatewayApp) -> AsyncGenerator[None]:

@@ -21,8 +21,9 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from .execution import Runner
 from .limits.cost import OperationCost, Prices
+from .limits.introspection import multiplied
 from .limits.settings import LimitSettings
-from .limits.shape import exceeded
+from .limits.shape import exceeded, refusal
 from .plan import Plan
 from .roots import depends_on_runs_alone, is_one_look_up
 
@@ -97,16 +98,21 @@ class Documents:
         return document
 
     def _prepare(self, text: str) -> Document:
+        if (length := len(text)) > (most := self._limits.max_length):
+            # Comments and texts of any length are few tokens, and take as long as many.
+            words = f"The document has {length} characters; the limit is {most} (limits.max_length)."
+            return Document(None, [refusal(words)], {})
         try:
             node = parse(text, max_tokens=self._limits.max_tokens)
         except GraphQLError as error:
             return Document(None, [error], {})
         # First, because validating takes longer the larger a document is.
-        if errors := exceeded(node, self._limits):
+        if errors := exceeded(node, self._limits) or multiplied(node):
             return Document(node, errors, {})
         errors = validate(self._schema, node, self._rules, hide_suggestions=not self._introspection)
         if errors:
-            return Document(node, errors, {})
+            # What a scalar raised about a literal, such as one of 5000 digits, is the client's mistake, too.
+            return Document(node, [GraphQLError(error.message, error.nodes) for error in errors], {})
         operations = {
             definition.name.value if definition.name else None: self._operation(node, definition)
             for definition in node.definitions

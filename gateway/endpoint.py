@@ -32,7 +32,9 @@ from .disconnect import ClientWatch
 from .errors import MASKED, RequestError, log_unexpected, present
 from .limits.cost import shows_cost
 from .limits.settings import LimitSettings
+from .limits.shape import refusal
 from .limits.trusted import TrustedDocuments
+from .limits.variables import holds_more
 from .schema import GatewaySchema
 
 METHODS = "GET, HEAD, POST"
@@ -97,7 +99,7 @@ class Endpoint:
     identify: Callable[[Request], str] = anybody
     vary: str = VARY
     trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
-    max_errors: int = LimitSettings().max_errors
+    limits: LimitSettings = field(default_factory=LimitSettings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -142,6 +144,9 @@ class Endpoint:
     async def _answer(self, request: Request, request_id: str, media_type: str) -> Answer:
         asked = await read_request(request, self.max_body_bytes)
         query = asked.query
+        if asked.variables and holds_more(asked.variables, most := self.limits.max_variable_values):
+            words = f"The variables hold more than {most} values; the limit is limits.max_variable_values."
+            return self._refused([refusal(words)], request_id, media_type)
         if query is None or asked.extensions is not None or self.trusted.is_watching:
             try:
                 query = self.trusted.text(query, asked.document_id, asked.extensions)
@@ -158,7 +163,7 @@ class Endpoint:
         result = await self._execute(query, asked, request, context)
         if result.data is None and result.errors and result.errors[0].path is None:
             return self._refused(result.errors, request_id, media_type)
-        errors = present(result.errors, request_id, self.max_errors) if result.errors else []
+        errors = present(result.errors, request_id, self.limits.max_errors) if result.errors else []
         freshness = context.freshness
         extensions = freshness.extensions()
         if result.extensions:
@@ -175,7 +180,7 @@ class Endpoint:
 
     def _refused(self, errors: Sequence[GraphQLError], request_id: str, media_type: str) -> Answer:
         """The answer to a request that was not executed."""
-        entries = present(errors, request_id, self.max_errors)
+        entries = present(errors, request_id, self.limits.max_errors)
         return Answer(400 if media_type == accept.GRAPHQL_RESPONSE else 200, _encoded({"errors": entries}, request_id))
 
     async def _execute(self, query: str, asked: GraphQLRequest, request: Request, context: Context) -> ExecutionResult:

@@ -6,6 +6,8 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from types import FrameType
@@ -15,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from . import crashes
+from .connections import Connection, ConnectionLimits, cut_waiting
 from .health import DRAINING
 from .settings import ServerSettings
 
@@ -69,6 +72,23 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+def make_room_for(connections: int) -> None:
+    """Allow this process as many open files as so many clients, and the calls made for them, may need.
+
+    The usual 1024 are used up by fewer clients than it takes to notice, and then no provider can be called either.
+    """
+    try:
+        import resource
+    except ImportError:  # where there is no such limit
+        return
+    wanted = 2 * connections + 512
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 class Server(uvicorn.Server):
     """One process's server.
 
@@ -78,8 +98,10 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, started: Callable[[], None] | None = None) -> None:
+        self._limits = ConnectionLimits(settings.max_connections, settings.client_timeout_ms / 1000)
         options: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "server_header": False}
-        super().__init__(uvicorn.Config(app, interface="asgi3", **options))
+        connection: Any = partial(Connection, limits=self._limits)
+        super().__init__(uvicorn.Config(app, interface="asgi3", http=connection, **options))
         crashes.keep_texts_out_of_logs()
         self.apply(settings)
         self._started = started
@@ -89,11 +111,19 @@ class Server(uvicorn.Server):
         self._delay = settings.drain_delay_ms / 1000
         config: Any = self.config  # uvicorn says whole seconds, and takes any number of them
         config.timeout_graceful_shutdown = settings.drain_ms / 1000
+        self._limits.most = settings.max_connections
+        self._limits.timeout = settings.client_timeout_ms / 1000
+        make_room_for(settings.max_connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self._started is not None and not self.should_exit:
             self._started()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            cut_waiting(self.server_state.connections, self._limits.timeout)
+        return await super().on_tick(counter)
 
     async def main_loop(self) -> None:
         await super().main_loop()

@@ -78,6 +78,8 @@ class ServerSettings(Section):
     After `deadline_ms` what is not there is missing from the answer. `max_upstream_calls` includes `max_retries`
     repeated ones. Calls that serve everybody (access tokens, sessions) are not counted.
 
+    Each process has `max_connections` clients at most, and makes `max_exports` exports at a time. `client_timeout_ms`
+    is how long a client may take to send a request's head, or its body, or stand still while it takes an answer.
     Told to stop, the server goes on for `drain_delay_ms` while it says that it is not ready; then it listens no more,
     and requests in flight have `drain_ms` to finish. `allow_unauthenticated`: listen to other machines although nobody
     has to say who they are.
@@ -90,6 +92,9 @@ class ServerSettings(Section):
     introspection: bool = True
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_ids: int = Field(default=500, ge=1)
+    max_connections: int = Field(default=2_000, ge=1, le=1_000_000)
+    client_timeout_ms: int = Field(default=30_000, ge=1_000, le=3_600_000)
+    max_exports: int = Field(default=8, ge=1, le=10_000)
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
     drain_delay_ms: int = Field(default=0, ge=0, le=300_000)
     deadline_ms: int = Field(default=30_000, ge=1, le=3_600_000)
@@ -303,6 +308,8 @@ def _sentence(error: ValidationError, prefix: str = "") -> str:
             message = "there is no such key"
         case "missing":
             message = "this key is needed"
+        case "too_short":
+            message = "expected a list that is not empty"
         case "string_too_short":
             message = "expected a text that is not empty"
         case _ if trouble in ("type", "parsing", "from_float") and kind in EXPECTED:

@@ -5,7 +5,7 @@ The next runs are fetched when the client has taken what it was sent, so that a 
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -31,16 +31,25 @@ from .formats import Csv, Ending, Ndjson, Writer
 
 EXPORT_PATH = "/export/runs.{suffix}"
 METHODS = "GET, HEAD"
+RETRY_AFTER = 5
+"""Seconds after which another export may find a place."""
 WRITERS: Mapping[str, type[Writer]] = {writer.suffix: writer for writer in (Csv, Ndjson, parquet.Parquet)}
 
 
 class Refusal(Exception):
     """An export that can't start, with the HTTP status that says so."""
 
-    def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.INVALID_INPUT) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: ErrorCode = ErrorCode.INVALID_INPUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +61,17 @@ class ExportEndpoint:
 
     columns: Columns
     new_context: Callable[[str, Scope], Context]
+    places: asyncio.Semaphore
+    """One for each export that may be made at a time."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.respond(Request(scope, receive))
-        await response(scope, receive, send)
+        is_free = not self.places.locked()
+        async with self.places if is_free else nullcontext():
+            response = await self.respond(Request(scope, receive), is_free=is_free)
+            await response(scope, receive, send)
 
-    async def respond(self, request: Request) -> Response:
-        """The answer, whatever the request is."""
+    async def respond(self, request: Request, *, is_free: bool = True) -> Response:
+        """The answer, whatever the request is. `is_free`: there is a place for one more export."""
         sent_id = request.headers.get("x-request-id", "")
         request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
         headers = {
@@ -68,12 +81,16 @@ class ExportEndpoint:
             "x-content-type-options": "nosniff",
         }
         try:
+            if not is_free:
+                message = "too many exports are being made; see retryAfterMs"
+                raise Refusal(503, message, ErrorCode.UNAVAILABLE, {"retry-after": str(RETRY_AFTER)})
             export = await self._export(request, request_id)
         except Refusal as refusal:
-            extensions = {"code": refusal.code.value, "retryable": False, "requestId": request_id}
+            extensions: dict[str, object] = {"code": refusal.code.value, "retryable": False, "requestId": request_id}
+            if refusal.status == 503:
+                extensions |= {"retryable": True, "retryAfterMs": RETRY_AFTER * 1000}
             body = encoding.dumps({"errors": [{"message": str(refusal), "extensions": extensions}]})
-            allow = {"allow": METHODS} if refusal.status == 405 else {}
-            return Response(body, refusal.status, {**headers, **allow}, "application/json")
+            return Response(body, refusal.status, {**headers, **refusal.headers}, "application/json")
         headers["content-disposition"] = f'attachment; filename="runs.{export.writer.suffix}"'
         # Proxies that gather answers before they pass them on would undo the streaming.
         headers["x-accel-buffering"] = "no"
@@ -85,7 +102,7 @@ class ExportEndpoint:
 
     async def _export(self, request: Request, request_id: str) -> "_Export":
         if request.method not in ("GET", "HEAD"):
-            raise Refusal(405, f"the method must be one of {METHODS}")
+            raise Refusal(405, f"the method must be one of {METHODS}", headers={"allow": METHODS})
         suffix = str(request.path_params["suffix"])
         writer = WRITERS.get(suffix)
         if writer is None:

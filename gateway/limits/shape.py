@@ -48,6 +48,10 @@ class Shape:
 
 def exceeded(document: DocumentNode, limits: LimitSettings) -> list[GraphQLError]:
     """An error for each limit that the document is over."""
+    if (count := len(document.definitions)) > limits.max_definitions:
+        # Each is walked below, and rules of validation look at them pair by pair.
+        most = limits.max_definitions
+        return [refusal(f"The document has {count} definitions; the limit is {most} (limits.max_definitions).")]
     shape = shape_of(document, limits.max_selections)
     found = (
         ("max_depth", shape.depth, limits.max_depth, "nests fields {} deep"),

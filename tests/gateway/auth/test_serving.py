@@ -111,7 +111,10 @@ def test_a_key_is_made_and_can_be_used() -> None:
         ({"jwt": {"audience": "a"}}, r"auth\.jwt\.issuer: this key is needed"),
         ({"jwt": {"issuer": "https://i.example"}}, r"auth\.jwt\.audience: this key is needed"),
         ({"jwt": {"issuer": "i.example", "audience": "a"}}, r"auth\.jwt\.issuer: expected an http"),
-        ({"jwt": {"issuer": "https://i.example", "audience": []}}, r"auth\.jwt\.audience: "),
+        (
+            {"jwt": {"issuer": "https://i.example", "audience": []}},
+            r"auth\.jwt\.audience: expected a list that is not empty",
+        ),
         ({"jwt": {"issuer": "https://i.example", "audience": "a", "algorithms": ["HS256"]}}, r"auth\.jwt\.algorithms"),
         ({"jwt": {"issuer": "https://i.example", "audience": "a", "leeway_s": -1}}, r"auth\.jwt\.leeway_s: "),
         (

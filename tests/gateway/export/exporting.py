@@ -1,6 +1,7 @@
 """Exports over adapters made up for a test."""
 
 import asyncio
+from asyncio import Semaphore
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -35,7 +36,7 @@ def listed(count: int, name: str = "fake", steps: Sequence[Step] = (), **values:
     return ListedAdapter(name, rows, max_page_size=100, steps=steps)
 
 
-def app_over(*adapters: FakeAdapter, suggestions: bool = True) -> Starlette:
+def app_over(*adapters: FakeAdapter, suggestions: bool = True, places: int = 8) -> Starlette:
     """A gateway that only exports. `app.state.contexts` has what requests carried."""
     providers = Providers(Provider(adapter.name, adapter) for adapter in adapters)
     service = RunService(RunCache.in_memory(CacheSettings()))
@@ -44,7 +45,8 @@ def app_over(*adapters: FakeAdapter, suggestions: bool = True) -> Starlette:
     def new_context(request_id: str, _scope: Scope) -> Context:
         return Context(providers, service, names, 500, request_id, feed_settings=FeedSettings(deadline_ms=200))
 
-    return Starlette(routes=[Route(EXPORT_PATH, ExportEndpoint(Columns(SCHEMA, suggestions=suggestions), new_context))])
+    export = ExportEndpoint(Columns(SCHEMA, suggestions=suggestions), new_context, Semaphore(places))
+    return Starlette(routes=[Route(EXPORT_PATH, export)])
 
 
 def get(app: Starlette, path: str, method: str = "GET", **query: str) -> httpx.Response:

@@ -319,3 +319,25 @@ def test_core_columns_cost_the_lists_only(uncached: Gateway, world: DemoWorld) -
         "rightbrain": 3,
         "bridgetown": 4,
     }
+
+
+def test_one_export_too_many_is_told_to_come_back() -> None:
+    app = app_over(listed(10), places=1)
+
+    async def exchange() -> None:
+        async with SlowClient(app, "/export/runs.csv", "columns=id") as first:
+            await first.settle()
+            async with SlowClient(app, "/export/runs.csv", "columns=id") as second:
+                await second.take(2)
+                assert second.is_served
+                start, body = second.sent
+                assert start["status"] == 503
+                assert (b"retry-after", b"5") in start["headers"]
+                extensions = json.loads(body["body"])["errors"][0]["extensions"]
+                assert (extensions["code"], extensions["retryAfterMs"]) == ("UNAVAILABLE", 5000)
+            await first.leave()
+        async with SlowClient(app, "/export/runs.csv", "columns=id") as third:
+            await third.settle()
+            assert third.sent[0]["status"] == 200
+
+    run(exchange())
