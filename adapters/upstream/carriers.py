@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 from pyreqwest import exceptions as rust
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.request import RequestBuilder
+from pyreqwest.request import RequestBuilder, StreamRequest
 from pyreqwest.response import Response
 
 from adapters import errors
@@ -55,6 +55,7 @@ class RustCarrier:
         self._read_s = settings.read_timeout_ms / 1000 if settings.read_timeout_ms < settings.timeout_ms else None
         self._settings = settings
         self._client = self._builder().build()
+        self._leaving: set[asyncio.Future[None]] = set()
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
@@ -107,13 +108,34 @@ class RustCarrier:
         # Without it, the headers would be kept back until a buffer is full.
         request = client.get(url).headers(headers).streamed_read_buffer_limit(0)
         try:
-            async with request.build_streamed() as response:
+            async with self._left_when_cancelled(request.build_streamed()) as response:
                 yield Streamed(response.status, response.headers, _chunks(response))
         finally:
             if address is not None:
                 await client.close()
 
+    @asynccontextmanager
+    async def _left_when_cancelled(self, request: StreamRequest) -> AsyncGenerator[Response]:
+        """The answer to a request. A caller that is cancelled before the answer begins leaves as soon as it does.
+
+        pyreqwest goes on with a request whose caller is cancelled, and would read a file that nobody wants.
+        """
+        opening = asyncio.ensure_future(request.__aenter__())
+        try:
+            response = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            leaving = asyncio.ensure_future(_leave(opening, request))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            raise
+        try:
+            yield response
+        finally:
+            await request.__aexit__(None, None, None)
+
     async def aclose(self) -> None:
+        for leaving in self._leaving:
+            leaving.cancel()
         await self._client.close()
         # Its idle connections close when nothing refers to it any more, which may be long after this.
         del self._client
@@ -132,6 +154,12 @@ class RustCarrier:
     def _pinned(self, url: str, address: str) -> Client:
         # The port is that of the URL. An address in the URL itself is never looked up.
         return self._builder().resolve(urlsplit(url).hostname or "", address, 0).build()
+
+
+async def _leave(opening: "asyncio.Future[Response]", request: StreamRequest) -> None:
+    with suppress(*FOREIGN):
+        await opening
+        await request.__aexit__(None, None, None)
 
 
 async def _chunks(response: Response) -> AsyncGenerator[bytes]:
