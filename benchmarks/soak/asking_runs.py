@@ -62,7 +62,7 @@ async def quoted(desk: Desk) -> Verdict:
     one = desk.random.choice(desk.settled)
     reply = await desk.post(desk.caller(), "query($id: ID!) { run(id: $id) { id isTerminal raw } }", {"id": one})
     run = reply.json()["data"]["run"]
-    if run is None or run["raw"] is None:
+    if run is None or run["raw"] is None or "run" not in run["raw"]:
         return Verdict("null")
     wrong = [] if desk.is_quoted_right(one, run["raw"]) else [f"{one}: the provider has no such document"]
     return Verdict("right" if not wrong else "wrong", wrong, [reply])

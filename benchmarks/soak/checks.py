@@ -108,7 +108,7 @@ def unmarked(
     wrong = [
         f"{one} is not said to be stale, though its provider has been down for long"
         for one in given
-        if one not in stale and weather.is_dead(one.partition(":")[0], start - TERMINAL_TTL - 6, end)
+        if one not in stale and weather.is_dead(one.partition(":")[0], start - TERMINAL_TTL - 7, end)
     ]
     wrong += [f"{one} is said to be stale, though its provider is well" for one in stale - set(given)]
     for entry in entries:

@@ -15,7 +15,7 @@ from gateway.demo.faults import Fault
 from gateway.demo.simulator import Simulator
 from gateway.demo.world import DemoWorld
 
-GRACE = 8.0
+GRACE = 12.0
 """Seconds after a spell in which its errors may still come: a call's time limit, a pause, a remembered "not found"."""
 
 PASSING = frozenset({"UNAVAILABLE", "TIMEOUT"})
@@ -43,7 +43,7 @@ def _kinds() -> list[Kind]:
     bodies = ("html", "empty", "truncated", "invalid", "null", "array")
     return [
         Kind("slow", PASSING, [Fault(latency_ms=150)], is_total=False),
-        Kind("stuck", PASSING, [Fault(latency_ms=4000)]),
+        Kind("stuck", PASSING, [Fault(latency_ms=8000)]),
         status(401, "UNAUTHENTICATED"),
         # A client of a provider with OAuth gets no token then.
         status(403, "PERMISSION_DENIED", "UNAUTHENTICATED"),
