@@ -114,7 +114,13 @@ class RunService:
         self._cache.counts.run_misses += len(missing)
         if not missing:
             return outcomes
-        for native_id, result in (await self._fetch(provider, missing, known)).items():
+        results = await self._fetch(provider, missing, known)
+        # What was known may be over by now, or belong to a run that goes on again: then all is asked for.
+        if lacking := {
+            native_id: wants[native_id] for native_id in known if _lacks(results[native_id], wants[native_id])
+        }:
+            results |= await self._fetch(provider, lacking, {})
+        for native_id, result in results.items():
             if isinstance(result, Entry):
                 outcomes[native_id] = result.outcome
                 freshness.use(result, wants[native_id])
@@ -283,6 +289,13 @@ class RunService:
             raise
         provider.health.succeeded()
         return result
+
+
+def _lacks(result: Entry | Exception, parts: frozenset[Part]) -> bool:
+    """Whether a run came without some of the parts, and without their errors."""
+    if not isinstance(result, Entry) or not isinstance(record := result.outcome, RunRecord):
+        return False
+    return not parts <= record.parts | record.part_errors.keys()
 
 
 def _too_late(provider: Provider) -> TimedOut:
