@@ -143,7 +143,7 @@ class Desk:
         """Whether the document that a provider is quoted with is what the simulator holds; of a run that has ended."""
         provider, _, native_id = one.partition(":")
         document = {**raw["run"]}
-        if "execution" in document:
+        if document.get("execution"):
             # The API gives a summary of it.
             document["execution"] = {key: value for key, value in document["execution"].items() if key != "review"}
         simulator: Any = self.truth.world.simulators[simulated(provider)]
