@@ -45,7 +45,7 @@ async def rate(call: Callable[[], Awaitable[object]], in_flight: int, seconds: f
 
 async def of_client(url: str, path: str, in_flight: int, seconds: float) -> float:
     """The gateway's HTTP client alone."""
-    settings = ProviderSettings(adapter="none", base_url=url)
+    settings = ProviderSettings(adapter="none", base_url=url, max_connections=in_flight)
     upstream = UpstreamClient("client", settings, auth=Bearer(None), read_error=lambda _: ErrorReading())
     try:
         return await rate(lambda: upstream.send("GET", path.split("/")), in_flight, seconds)

@@ -31,6 +31,8 @@ def configuration(upstream: str, *, cached: bool) -> dict[str, Any]:
         for name in ("refactor", "eigenpal", "middesk", "rightbrain", "bridgetown")
     }
     sections["rightbrain"] |= {"org_id": ORG, "project_id": PROJECT}
+    # The upstream here sets no limit.
+    sections["middesk"]["max_requests_per_second"] = 0
     return {"providers": sections} if cached else {"providers": sections, "cache": NO_CACHE}
 
 
