@@ -32,11 +32,11 @@ class Target:
         return self.post(json={"query": query, "operationName": "cop"}).json()
 
     def post(self, **content: Any) -> httpx.Response:
-        return httpx.post(self._url, trust_env=False, **content)
+        return httpx.post(self._url, timeout=60, trust_env=False, **content)
 
     def get(self, query: str | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
         params = None if query is None else {"query": query}
-        return httpx.get(self._url, params=params, headers=headers, trust_env=False)
+        return httpx.get(self._url, params=params, headers=headers, timeout=60, trust_env=False)
 
 
 @pytest.fixture(scope="module")

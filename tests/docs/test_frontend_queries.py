@@ -49,7 +49,8 @@ def endpoint(running: tuple[DemoWorld, str]) -> str:
 
 
 def ask(endpoint: str, name: str, **variables: Any) -> dict[str, Any]:
-    return httpx.post(endpoint, json={"query": QUERIES[name], "variables": variables}, trust_env=False).json()
+    body = {"query": QUERIES[name], "variables": variables}
+    return httpx.post(endpoint, json=body, timeout=60, trust_env=False).json()
 
 
 def test_the_page_has_the_queries_that_are_tested() -> None:

@@ -29,7 +29,7 @@ def answer_of_curl(line: str) -> Any:
     curl, silent, url, header, content_type, data, body = shlex.split(line)
     assert (curl, silent, header, data) == ("curl", "-s", "-H", "-d")
     name, _, value = content_type.partition(": ")
-    return httpx.post(url, headers={name: value}, content=body, trust_env=False).json()
+    return httpx.post(url, headers={name: value}, content=body, timeout=60, trust_env=False).json()
 
 
 def providers_of(answer: Any) -> Sequence[str]:
@@ -53,7 +53,7 @@ def test_the_demo_prints_what_to_do_and_does_it() -> None:
         assert [line.split()[0] for line in demo.lines if re.match(r"  \w+ +http:", line)] == PROVIDERS
         assert curl.split()[2] == url
         assert providers_of(answer_of_curl(curl)) == PROVIDERS
-        page = httpx.get(url, headers={"accept": "text/html"}, trust_env=False)
+        page = httpx.get(url, headers={"accept": "text/html"}, timeout=60, trust_env=False)
         assert "graphiql" in page.text
 
         code, output = demo.stop(signal.SIGINT)

@@ -40,7 +40,8 @@ def test_a_file_that_was_cut_has_no_end(files: Files, name: str, data: st.DataOb
 def test_a_source_that_failed_is_named_with_its_error(world: DemoWorld, served: str, name: str) -> None:
     world.bridgetown.faults.add(Fault(status=503))
     query = {"providers": "bridgetown", "scope": "head/count;a:b,c d"}
-    ending = FORMATS[name](httpx.get(f"{served}/export/runs.{name}", params=query, trust_env=False).content)
+    answer = httpx.get(f"{served}/export/runs.{name}", params=query, timeout=60, trust_env=False)
+    ending = FORMATS[name](answer.content)
     assert ending is not None
     (source,) = ending["sources"]
     assert (source["provider"], source["scope"]) == ("bridgetown", "head/count;a:b,c d")

@@ -127,7 +127,7 @@ def test_an_answer_that_ends_with_its_connection(world: DemoWorld, provider: str
     run(asked({"providers": {provider: section}}, ids))
     call = simulator.calls[-1]
     headers = {"authorization": call.headers["authorization"]}
-    whole = httpx.get(world.urls[provider] + call.target, headers=headers, trust_env=False).content
+    whole = httpx.get(world.urls[provider] + call.target, headers=headers, timeout=60, trust_env=False).content
     serving = raw(sending(b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n" + whole))
 
     async def body() -> tuple[httpx.Response, RawServer]:
