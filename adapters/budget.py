@@ -29,10 +29,10 @@ class Budget:
     """The budget of one request. `timer` is monotonic, in seconds.
 
     `seconds` from now it is over. It has `calls` upstream calls, and of them `retries` may be repeated ones, with
-    `retries_per_call` more for each call made: a long report may repeat a part of its calls.
+    `retries_per_call` more for each call made: a long report may repeat a part of its calls. `calls_made` counts them.
     """
 
-    __slots__ = ("_calls", "_retries", "_retries_per_call", "_timer", "ends_at", "max_calls")
+    __slots__ = ("_retries", "_retries_per_call", "_timer", "calls_made", "ends_at", "max_calls")
 
     def __init__(
         self,
@@ -45,7 +45,8 @@ class Budget:
     ) -> None:
         self._timer = timer
         self.ends_at = timer() + seconds
-        self.max_calls = self._calls = calls
+        self.max_calls = calls
+        self.calls_made = 0
         self._retries = retries
         self._retries_per_call = retries_per_call
 
@@ -55,9 +56,9 @@ class Budget:
         return self.ends_at - self._timer()
 
     def take_call(self) -> bool:
-        if self._calls < 1:
+        if self.calls_made >= self.max_calls:
             return False
-        self._calls -= 1
+        self.calls_made += 1
         self._retries += self._retries_per_call
         return True
 

@@ -48,6 +48,8 @@ class Context:
     feed_settings: FeedSettings = field(default_factory=FeedSettings)
     budget: Budget = UNLIMITED
     """What the request may cost, as far as its fields have no budget of their own."""
+    calls_apart: int = 0
+    """Upstream calls made on such budgets."""
     can_write: bool = True
     """Whether the caller may change anything."""
     root_path: str = ""
@@ -89,6 +91,11 @@ class Context:
             loader = self._loaders[provider.name] = RunLoader(self.service, provider, self.freshness)
         return loader
 
+    @property
+    def calls_made(self) -> int:
+        """Upstream calls made for this request so far. A call that several wait for counts for one of them."""
+        return self.budget.calls_made + self.calls_apart
+
     @contextmanager
     def apart(self, budget: Budget) -> Generator["Context"]:
         """The same request on another budget, with loaders of its own: for what reads many runs."""
@@ -99,6 +106,7 @@ class Context:
         finally:
             CURRENT.reset(token)
             context.close()
+            self.calls_apart += budget.calls_made
 
     def close(self) -> None:
         """Stop whatever is still being fetched for this request."""

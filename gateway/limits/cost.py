@@ -126,7 +126,7 @@ class OperationCost:
         return GraphQLError(message, original_error=error)
 
     def shown(self, estimated: int) -> dict[str, int]:
-        """What clients are told."""
+        """What clients are told before anything is called."""
         return {"estimated": estimated, "limit": self.limit}
 
     def estimate(self, variables: VariableValues) -> int:

@@ -96,6 +96,8 @@ class GatewaySchema(strawberry.Schema):
         result = operation.runner.run(variable_values, context_value, root_value)
         if isawaitable(result):
             result = await result
+        if extensions is not None and context_value is not None:
+            extensions[COST_KEY]["actual"] = context_value.calls_made
         return ExecutionResult(data=result.data, errors=result.errors, extensions=extensions)
 
 

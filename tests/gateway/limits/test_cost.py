@@ -30,6 +30,8 @@ def priced(gateway: Gateway, world: DemoWorld, query: str, **variables: Any) -> 
     assert answer["data"] is not None
     cost = answer["extensions"]["cost"]
     assert cost["limit"] == 20_000
+    # Tokens and sessions are on no request's budget.
+    assert made(world) - 4 <= cost["actual"] <= made(world)
     return cost["estimated"], made(world)
 
 
@@ -200,7 +202,7 @@ class TestShown:
         for other in ({"cost": False}, {"cost": 1}, {}, None):
             assert gateway.ask(query, variables, extensions=other).json() == plain
         shown = gateway.ask(query, variables, **SHOWN)
-        assert shown.json() == {**plain, "extensions": {"cost": {"estimated": 1, "limit": 20_000}}}
+        assert shown.json() == {**plain, "extensions": {"cost": {"estimated": 1, "actual": 0, "limit": 20_000}}}
         assert shown.headers["cache-control"] == "no-store"
         # The answer that is kept is the one without.
         assert gateway.ask(query, variables).json() == plain
