@@ -43,7 +43,7 @@ def app_over(*adapters: FakeAdapter, suggestions: bool = True, places: int = 8) 
     names = run_type_names()
 
     def new_context(request_id: str, _scope: Scope) -> Context:
-        return Context(providers, service, names, 500, request_id, feed_settings=FeedSettings(deadline_ms=200))
+        return Context(providers, service, names, 500, request_id, feed_settings=FeedSettings(deadline_ms=1000))
 
     export = ExportEndpoint(Columns(SCHEMA, suggestions=suggestions), new_context, Semaphore(places))
     return Starlette(routes=[Route(EXPORT_PATH, export)])

@@ -240,7 +240,7 @@ class TestFailures:
     def test_one_source_costs_its_own_runs_only(
         self, open_gateway: Open, world: DemoWorld, fault: Fault, error: dict[str, object]
     ) -> None:
-        gateway = open_gateway(feed={"deadline_ms": 400})
+        gateway = open_gateway(feed={"deadline_ms": 1500})
         wanted = {"providers": ["eigenpal", "middesk", "rightbrain"]}
         whole = nodes_of(gateway.data(asked(), first=40, filter=wanted)["runs"])
         world.middesk.faults.add(fault)
