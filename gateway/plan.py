@@ -31,6 +31,8 @@ from graphql import (
 
 from adapters.model import Part
 
+from .switches import condition_variables
+
 RUN_INTERFACE = "Run"
 PART_KEY = "part"
 """Where a schema field's metadata says which part it reads."""
@@ -52,7 +54,13 @@ class Plan:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._switches = tuple(
-            sorted({name for node in (operation, *self._fragments.values()) for name in _switches(node.selection_set)})
+            sorted(
+                {
+                    name
+                    for node in (operation, *self._fragments.values())
+                    for name in condition_variables(node.selection_set)
+                }
+            )
         )
         self._known: LRUCache[tuple[bool, ...], _Needs] = LRUCache(MAX_KEPT)
         self._all: _Walk | None = None
@@ -217,12 +225,3 @@ def _conditions(selection: SelectionNode) -> Iterator[tuple[ValueNode, bool]]:
         if directive.name.value in ("skip", "include"):
             value = next(argument.value for argument in directive.arguments or () if argument.name.value == "if")
             yield value, directive.name.value == "include"
-
-
-def _switches(selection_set: SelectionSetNode) -> Iterator[str]:
-    """The variables that `@skip` and `@include` ask for within a selection."""
-    for selection in selection_set.selections:
-        yield from (value.name.value for value, _ in _conditions(selection) if isinstance(value, VariableNode))
-        below = getattr(selection, "selection_set", None)
-        if below is not None:
-            yield from _switches(below)

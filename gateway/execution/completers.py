@@ -1,17 +1,16 @@
 """The generated functions of one operation, made when it has run often enough for them to pay."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
-    SelectionSetNode,
-    VariableNode,
 )
 from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails
 from graphql.execution.values import VariableValues
+
+from gateway.switches import condition_variables
 
 from .compiler import Budget, Complete, NotPlain, OutputType, Scope, compile_value
 from .lookups import Lookup, compile_lookups
@@ -98,7 +97,7 @@ class Completers:
         self._operation = operation
         self._fragments = fragments
         nodes = (operation, *(fragment.definition for fragment in fragments.values()))
-        self._conditions = tuple(sorted({name for node in nodes for name in _condition_variables(node.selection_set)}))
+        self._conditions = tuple(sorted({name for node in nodes for name in condition_variables(node.selection_set)}))
         self._budget = Budget(MAX_FIELDS)
         self._variants: dict[tuple[Any, ...], Variant] = {}
 
@@ -113,17 +112,3 @@ class Completers:
             scope = Scope(self._schema, self._operation, self._fragments, kept, self._budget)
             variant = self._variants[choice] = Variant(scope)
         return variant
-
-
-def _condition_variables(selection_set: SelectionSetNode) -> Iterator[str]:
-    """The variables used by directives anywhere in a selection set, fragment spreads not followed."""
-    pending = [selection_set]
-    while pending:
-        for selection in pending.pop().selections:
-            for directive in selection.directives or ():
-                for argument in directive.arguments or ():
-                    if isinstance(argument.value, VariableNode):
-                        yield argument.value.name.value
-            inner: Any = getattr(selection, "selection_set", None)
-            if inner is not None:
-                pending.append(inner)
