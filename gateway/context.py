@@ -1,5 +1,6 @@
 """What one request carries: its id, its plan, its loaders."""
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from .providers import Provider, Providers
 from .service import RunService
 from .settings import FeedSettings
 
+_SENT_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _PROCESS = token_hex(12)
 _numbers = count(1)
 
@@ -26,6 +28,11 @@ _numbers = count(1)
 def new_request_id() -> str:
     """A name for one request, unlike those of all other processes. Nobody gains anything by guessing it."""
     return f"{_PROCESS}{next(_numbers):08x}"
+
+
+def request_id_for(sent: str) -> str:
+    """The id that a client sent where it can be one, else a new one."""
+    return sent if _SENT_ID.fullmatch(sent) else new_request_id()
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ that could not be executed; one that accepts `application/json` gets 200, as old
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
@@ -27,9 +26,9 @@ from . import accept, encoding
 from .caching.answers import Answers, KeptAnswer, Question
 from .caching.entry import Clock
 from .conditional import cache_headers, is_known
-from .context import Context, new_request_id
+from .context import Context, request_id_for
 from .disconnect import ClientWatch
-from .errors import MASKED, RequestError, log_unexpected, present
+from .errors import MASKED, RequestError, log_unexpected, present, refused
 from .limits.cost import shows_cost
 from .limits.settings import LimitSettings
 from .limits.shape import refusal
@@ -42,7 +41,6 @@ VARY = "Accept, Authorization"
 FORBIDDEN: Mapping[str, str] = {"www-authenticate": 'Bearer error="insufficient_scope"'}
 DOCUMENT_PARAMETERS = frozenset({"query", "documentId", "extensions"})
 """Parameters that say which document is meant."""
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
 class HttpError(Exception):
@@ -113,8 +111,7 @@ class Endpoint:
 
     async def _respond(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
         """The status, headers and body of the answer, whatever the request is."""
-        sent_id = header(request, b"x-request-id")
-        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
+        request_id = request_id_for(header(request, b"x-request-id"))
         media_type = accept.answer_type(header(request, b"accept"))
         headers: Mapping[str, str] = {}
         try:
@@ -123,9 +120,7 @@ class Endpoint:
             answer = await self._answer(request, request_id, media_type)
         except HttpError as error:
             headers = error.headers
-            extensions = {"code": error.code.value, "retryable": False, "requestId": request_id}
-            body = encoding.dumps({"errors": [{"message": str(error), "extensions": extensions}]})
-            answer = Answer(error.status, body)
+            answer = Answer(error.status, refused(str(error), error.code, request_id))
         headers = {
             **headers,
             **cache_headers(request, answer.body, answer.max_age),

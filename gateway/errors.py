@@ -8,6 +8,7 @@ from graphql import FieldNode, GraphQLError
 
 from adapters.errors import AdapterError, ErrorCode
 
+from . import encoding
 from .crashes import report
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,16 @@ def _entry(error: GraphQLError, request_id: str, logged: set[int]) -> dict[str, 
         entry["path"] = error.path
     entry["extensions"] = {**extensions, "requestId": request_id}
     return entry
+
+
+def refused(
+    message: str, code: ErrorCode, request_id: str, *, retryable: bool = False, retry_after_ms: int | None = None
+) -> bytes:
+    """The document for a request that goes no further, in the form of GraphQL errors."""
+    extensions: dict[str, Any] = {"code": code.value, "retryable": retryable, "requestId": request_id}
+    if retry_after_ms is not None:
+        extensions["retryAfterMs"] = retry_after_ms
+    return encoding.dumps({"errors": [{"message": message, "extensions": extensions}]})
 
 
 def adapter_extensions(error: AdapterError) -> dict[str, Any]:

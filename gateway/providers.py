@@ -1,9 +1,9 @@
 """The configured providers: each one's adapter, what it can do, and how its last calls went."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters import registry
 from adapters.contract import (
@@ -16,7 +16,7 @@ from adapters.contract import (
     ServesFiles,
     capabilities_of,
 )
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, InvalidInput, NotFound
 from adapters.model import Part
 from adapters.upstream import Gate, Transport
 
@@ -24,6 +24,8 @@ from .caching.keys import Keys, unshared
 from .settings import Settings
 
 NOTHING: frozenset[Part] = frozenset()
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -37,6 +39,20 @@ class Health:
     last_success_at: datetime | None = None
     last_error_at: datetime | None = None
     last_error: AdapterError | None = None
+
+    async def watch(self, call: Awaitable[T]) -> T:
+        """The call, with its outcome noted."""
+        try:
+            result = await call
+        except (NotFound, InvalidInput):
+            self.succeeded()
+            raise
+        except AdapterError as error:
+            if not error.unsent:
+                self.failed(error)
+            raise
+        self.succeeded()
+        return result
 
     def succeeded(self) -> None:
         self.last_success_at = datetime.now(UTC)

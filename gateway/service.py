@@ -9,8 +9,6 @@ from typing import TypeVar
 from adapters.budget import CURRENT
 from adapters.contract import Page, RunQuery
 from adapters.errors import (
-    AdapterError,
-    InvalidInput,
     NotFound,
     RateLimited,
     TimedOut,
@@ -90,7 +88,7 @@ class RunService:
             except TimeoutError:
                 raise TimedOut(provider=provider.name) from None
 
-        return await self._watched(provider, call())
+        return await provider.health.watch(call())
 
     async def _load(self, provider: Provider, wants: Wants, freshness: Freshness) -> dict[str, Outcome]:
         entries = await self._cache.find(provider.source, wants)
@@ -239,7 +237,7 @@ class RunService:
 
     async def _look(self, provider: Provider, native_id: str, parts: frozenset[Part]) -> Looked:
         try:
-            return await self._watched(provider, provider.adapter.fetch(native_id, parts))
+            return await provider.health.watch(provider.adapter.fetch(native_id, parts))
         except Exception as error:
             # An adapter's own mistake, too, is about this run only.
             return error
@@ -250,7 +248,7 @@ class RunService:
             raise TypeError(f"{provider.name} has no batch call")
         parts = frozenset[Part]().union(*wants.values())
         try:
-            results = await self._watched(provider, batches.fetch_many(list(wants), parts))
+            results = await provider.health.watch(batches.fetch_many(list(wants), parts))
         except Exception as error:
             return dict.fromkeys(wants, error)
         found: dict[str, Looked] = {
@@ -275,20 +273,6 @@ class RunService:
                 return await self._look(provider, native_id, lacking[native_id])
 
         return dict(zip(lacking, await asyncio.gather(*map(look, lacking)), strict=True))
-
-    async def _watched(self, provider: Provider, call: Awaitable[T]) -> T:
-        """The call, with its outcome noted in the provider's health."""
-        try:
-            result = await call
-        except (NotFound, InvalidInput):
-            provider.health.succeeded()
-            raise
-        except AdapterError as error:
-            if not error.unsent:
-                provider.health.failed(error)
-            raise
-        provider.health.succeeded()
-        return result
 
 
 def _lacks(result: Entry | Exception, parts: frozenset[Part]) -> bool:

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import ErrorCode
-from gateway import accept, encoding
-from gateway.context import new_request_id
-from gateway.endpoint import REQUEST_ID
+from gateway import accept
+from gateway.context import request_id_for
+from gateway.errors import refused
 
 from .access import leave
 from .desk import Desk
@@ -58,19 +58,15 @@ def read_headers(sent: Iterable[tuple[bytes, bytes]], names: frozenset[bytes]) -
 
 def answer(request: Request, refusal: Refused) -> Response:
     """A refusal in the form of GraphQL errors."""
-    sent_id = request.headers.get("x-request-id", "")
-    request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
-    extensions: dict[str, object] = {
-        "code": refusal.code.value,
-        "retryable": refusal.code in (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE),
-        "requestId": request_id,
-    }
+    request_id = request_id_for(request.headers.get("x-request-id", ""))
+    retryable = refusal.code in (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE)
+    retry_after_ms: int | None = None
     headers = {"x-request-id": request_id, "cache-control": "no-store", "x-content-type-options": "nosniff"}
     if refusal.challenge is not None:
         headers["www-authenticate"] = refusal.challenge
     if refusal.retry_after is not None:
         headers["retry-after"] = str(math.ceil(refusal.retry_after))
-        extensions["retryAfterMs"] = math.ceil(refusal.retry_after * 1000)
-    body = encoding.dumps({"errors": [{"message": str(refusal), "extensions": extensions}]})
+        retry_after_ms = math.ceil(refusal.retry_after * 1000)
+    body = refused(str(refusal), refusal.code, request_id, retryable=retryable, retry_after_ms=retry_after_ms)
     media_type = accept.answer_type(",".join(request.headers.getlist("accept"))) or accept.JSON
     return Response(body, refusal.status, headers, f"{media_type}; charset=utf-8")

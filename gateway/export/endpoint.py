@@ -14,10 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.errors import ErrorCode
 from adapters.model import Part, RunRecord
-from gateway import encoding
-from gateway.context import Context, new_request_id
-from gateway.endpoint import REQUEST_ID
-from gateway.errors import MASKED, RequestError, log_unexpected
+from gateway.context import Context, request_id_for
+from gateway.errors import MASKED, RequestError, log_unexpected, refused
 from gateway.files.links import linked
 from gateway.listing.feed import plan
 from gateway.listing.rows import with_parts
@@ -72,8 +70,7 @@ class ExportEndpoint:
 
     async def respond(self, request: Request, *, is_free: bool = True) -> Response:
         """The answer, whatever the request is. `is_free`: there is a place for one more export."""
-        sent_id = request.headers.get("x-request-id", "")
-        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
+        request_id = request_id_for(request.headers.get("x-request-id", ""))
         headers = {
             "x-request-id": request_id,
             "cache-control": "no-store",
@@ -86,10 +83,9 @@ class ExportEndpoint:
                 raise Refusal(503, message, ErrorCode.UNAVAILABLE, {"retry-after": str(RETRY_AFTER)})
             export = await self._export(request, request_id)
         except Refusal as refusal:
-            extensions: dict[str, object] = {"code": refusal.code.value, "retryable": False, "requestId": request_id}
-            if refusal.status == 503:
-                extensions |= {"retryable": True, "retryAfterMs": RETRY_AFTER * 1000}
-            body = encoding.dumps({"errors": [{"message": str(refusal), "extensions": extensions}]})
+            is_full = refusal.status == 503
+            retry_after_ms = RETRY_AFTER * 1000 if is_full else None
+            body = refused(str(refusal), refusal.code, request_id, retryable=is_full, retry_after_ms=retry_after_ms)
             return Response(body, refusal.status, {**headers, **refusal.headers}, "application/json")
         headers["content-disposition"] = f'attachment; filename="runs.{export.writer.suffix}"'
         # Proxies that gather answers before they pass them on would undo the streaming.

@@ -14,12 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from adapters.errors import AdapterError, ErrorCode, InvalidInput, NotFound, Unsupported
+from adapters.errors import AdapterError, ErrorCode, InvalidInput, Unsupported
 from adapters.upstream import ByteRange, Download
 from gateway import encoding
-from gateway.context import Context, new_request_id
-from gateway.endpoint import REQUEST_ID
-from gateway.errors import RequestError, present
+from gateway.context import Context, request_id_for
+from gateway.errors import RequestError, present, refused
 from gateway.providers import Provider
 from gateway.streamed import Streamed
 
@@ -65,8 +64,7 @@ class FilesEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        sent_id = request.headers.get("x-request-id", "")
-        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else new_request_id()
+        request_id = request_id_for(request.headers.get("x-request-id", ""))
         headers = {**described.GUARDS, "x-request-id": request_id}
         # The download stays open until the answer is sent, and ends with it, however that ends.
         async with AsyncExitStack() as stack:
@@ -80,9 +78,8 @@ class FilesEndpoint:
         self, request: Request, request_id: str, headers: Mapping[str, str], stack: AsyncExitStack
     ) -> Response:
         if request.method not in ("GET", "HEAD"):
-            entry = {"code": ErrorCode.INVALID_INPUT.value, "retryable": False, "requestId": request_id}
-            message = f"the method must be one of {METHODS}"
-            return _document([{"message": message, "extensions": entry}], 405, {**headers, "allow": METHODS})
+            body = refused(f"the method must be one of {METHODS}", ErrorCode.INVALID_INPUT, request_id)
+            return Response(body, 405, {**headers, "allow": METHODS}, "application/json")
         run_id, path = asked_for(request.scope)
         context = self.new_context(request_id, request.scope)
         provider, native_id = context.locate(run_id)
@@ -111,19 +108,14 @@ async def _opened(
     provider: Provider, native_id: str, path: str, part: ByteRange | None, stack: AsyncExitStack
 ) -> Download:
     """The file, its outcome noted in the provider's health."""
-    if provider.files is None:
+    files = provider.files
+    if files is None:
         raise Unsupported("its files can't be downloaded here", provider=provider.name)
-    try:
-        native_id = provider.adapter.canonical_id(native_id)
-        download = await stack.enter_async_context(provider.files.open_file(native_id, path, part))
-    except (NotFound, InvalidInput):
-        provider.health.succeeded()
-        raise
-    except AdapterError as error:
-        provider.health.failed(error)
-        raise
-    provider.health.succeeded()
-    return download
+
+    async def opened() -> Download:
+        return await stack.enter_async_context(files.open_file(provider.adapter.canonical_id(native_id), path, part))
+
+    return await provider.health.watch(opened())
 
 
 async def _pieces(download: Download, request_id: str) -> AsyncGenerator[bytes]:
@@ -146,8 +138,4 @@ def _refusal(error: Exception, request_id: str, headers: Mapping[str, str], stat
         status = 400
     if retry_after_ms is not None:
         headers = {**headers, "retry-after": str(-(-retry_after_ms // 1000))}
-    return _document(entries, status or 500, headers)
-
-
-def _document(entries: list[dict[str, object]], status: int, headers: Mapping[str, str]) -> Response:
-    return Response(encoding.dumps({"errors": entries}), status, headers, "application/json")
+    return Response(encoding.dumps({"errors": entries}), status or 500, headers, "application/json")
