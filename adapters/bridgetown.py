@@ -9,7 +9,6 @@ One tool call, `get_run`, brings everything. The MCP handshake is made once per 
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
@@ -62,8 +61,7 @@ class BridgeTownSettings(TokenSettings):
     projects: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeTownRecord(RunRecord):
+class BridgeTownRecord(RunRecord, frozen=True, kw_only=True):
     """`outputs` are the model's named outputs, the same as `output` where the run has any; held with Part.OUTPUT."""
 
     run_number: int | None = None

@@ -8,10 +8,10 @@ One call, `GET {base}/runs/{id}`, brings everything; the steps only where `inclu
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, cast
 
+from msgspec import Struct
 from pydantic import Field
 
 from .contract import Filter, How, ListsRuns, Page, ProviderInfo, RunAdapter, RunQuery
@@ -42,8 +42,7 @@ STATUSES = StatusTable(
 _CURSOR = re.compile(r"([1-9][0-9]{0,8}):([1-9][0-9]?|100):(.{1,512})", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interrupt:
+class Interrupt(Struct, frozen=True, kw_only=True):
     """A question that a run puts to a person. `value` is the agent's own; `label` and `type` are taken from it."""
 
     id: str | None = None
@@ -53,8 +52,7 @@ class Interrupt:
     value: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactSource:
+class ArtifactSource(Struct, frozen=True, kw_only=True):
     """Where a finding comes from."""
 
     url: str | None = None
@@ -63,8 +61,7 @@ class ArtifactSource:
     type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(Struct, frozen=True, kw_only=True):
     """A finding of a run. Not a file. `confidence` is the provider's word."""
 
     title: str | None = None
@@ -74,8 +71,7 @@ class Artifact:
     sources: tuple[ArtifactSource, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MiddeskRecord(RunRecord):
+class MiddeskRecord(RunRecord, frozen=True, kw_only=True):
     """`artifacts` are those of the output. `interrupts` are as reported, whatever the status."""
 
     thread_id: str | None = None

@@ -6,12 +6,14 @@ JSON values (`Json`) are what the provider sent and are never changed by anybody
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .status import RunStatus, StatusSource, StepStatus
 
@@ -86,8 +88,7 @@ class WarningCode(Enum):
     LIMIT_REACHED = "LIMIT_REACHED"
 
 
-@dataclass(frozen=True, slots=True)
-class RunWarning:
+class RunWarning(Struct, frozen=True):
     """Something a reader of the run should know that is not a failure. `path` points into the provider's document."""
 
     code: WarningCode
@@ -95,8 +96,7 @@ class RunWarning:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunTarget:
+class RunTarget(Struct, frozen=True, kw_only=True):
     """What was executed: an agent, workflow, prompt, task or model, at some version."""
 
     id: str | None = None
@@ -107,8 +107,7 @@ class RunTarget:
     commit_sha: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Struct, frozen=True, kw_only=True):
     """Who or what started the run."""
 
     id: str | None = None
@@ -117,8 +116,7 @@ class Actor:
     kind: ActorKind = ActorKind.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunError:
+class RunError(Struct, frozen=True, kw_only=True):
     """What went wrong inside the run. Data, not an exception: looking the run up worked."""
 
     code: "ErrorCode"
@@ -128,24 +126,21 @@ class RunError:
     step_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount of money; `currency` is an ISO 4217 code."""
 
     amount: Decimal
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Credits:
+class Credits(Struct, frozen=True):
     """A provider's own accounting unit. Credits of two providers can't be compared or added."""
 
     amount: Decimal
     provider: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelUsage:
+class ModelUsage(Struct, frozen=True, kw_only=True):
     """Token counts of one model within a run. `provider` is the model's vendor."""
 
     provider: str | None = None
@@ -155,8 +150,7 @@ class ModelUsage:
     cache_read_input_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """What a run consumed. Names in `derived_fields` are figures that were computed here, not reported."""
 
     input_tokens: int | None = None
@@ -195,8 +189,7 @@ class Usage:
         return replace(self, total_tokens=total, derived_fields=(*self.derived_fields, "totalTokens"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One step of a run. A tree is given in pre-order: `depth` is 0 at the top, `parent_id` names the parent step."""
 
     id: str
@@ -214,8 +207,7 @@ class Step:
     error: RunError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFile:
+class RunFile(Struct, frozen=True, kw_only=True):
     """A file a run read or wrote. `path` is the provider's own; `download_url` only where the provider signed one."""
 
     name: str
@@ -227,8 +219,7 @@ class RunFile:
     download_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fallback:
+class Fallback(Struct, frozen=True, kw_only=True):
     """Whether another model had to take over, and why."""
 
     used: bool
@@ -236,8 +227,7 @@ class Fallback:
     model_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Debug:
+class Debug(Struct, frozen=True, kw_only=True):
     """What helps to find out why a run did what it did."""
 
     trace_id: str | None = None
@@ -251,8 +241,7 @@ class Debug:
     observability: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEvent:
+class RunEvent(Struct, frozen=True, kw_only=True):
     """One entry of a run's timeline. `attributes` holds what the provider sent beyond the common fields."""
 
     type: str | None = None
@@ -271,8 +260,7 @@ def run_id(provider: str, native_id: str) -> str:
     return f"{provider}:{native_id if _PLAIN.fullmatch(native_id) else quote(native_id, safe='/-._~')}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True, kw_only=True):
     """One run. An adapter with facts of its own subclasses it.
 
     `parts` says which parts this record holds: a part in it whose value is None was looked for and is not there.
@@ -300,7 +288,7 @@ class RunRecord:
     metadata: Json = None
 
     parts: frozenset[Part] = frozenset()
-    part_errors: Mapping[Part, "AdapterError"] = field(default_factory=dict["Part", "AdapterError"])
+    part_errors: Mapping[Part, "AdapterError"] = {}
     input: Json = None
     output: Json = None
     output_truncated: bool | None = None
@@ -337,6 +325,5 @@ PART_FIELDS: Mapping[Part, tuple[str, ...]] = {
 }
 """The fields of `RunRecord` that each part fills."""
 
-_NAMES = {f.name for f in fields(RunRecord)}
-if unknown := {name for names in PART_FIELDS.values() for name in names} - _NAMES:
+if unknown := {name for names in PART_FIELDS.values() for name in names} - set(RunRecord.__struct_fields__):
     raise AssertionError(f"parts without a field in RunRecord: {unknown}")

@@ -8,10 +8,12 @@ One call, `GET {base}/run/{id}`, brings everything but the evaluations, which ar
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .contract import How, ProviderInfo, RunAdapter
 from .error_body import error_message, error_word
@@ -79,8 +81,7 @@ class RefactorSettings(TokenSettings):
     token_accounting: TokenAccounting = TokenAccounting.INCLUDES_CACHED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, kw_only=True):
     """A score given to a run, or to one field of one of its outputs."""
 
     id: str
@@ -93,8 +94,7 @@ class Evaluation:
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefactorRecord(RunRecord):
+class RefactorRecord(RunRecord, frozen=True, kw_only=True):
     """`state` is the run's opaque working state, which also says what a waiting run asks for."""
 
     account_id: str | None = None

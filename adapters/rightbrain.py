@@ -9,9 +9,9 @@ at `.../run/{run}/file/{name}`; the parameters of that call are documented, the 
 import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import ClassVar, Self, cast
 
+from msgspec.structs import replace
 from pydantic import Field, model_validator
 
 from .auth import Auth, Bearer

@@ -1,7 +1,6 @@
 """Rightbrain's task run documents, read into records."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import cast
 
 from .errors import ErrorCode
@@ -31,8 +30,7 @@ ROW_PARTS = frozenset({Part.ERROR, Part.INPUT, Part.OUTPUT, Part.USAGE, Part.FIL
 """The parts that every task run document brings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RightbrainRecord(RunRecord):
+class RightbrainRecord(RunRecord, frozen=True, kw_only=True):
     """`preprocessed_inputs` are the inputs as the task's processors made them, by the provider's names."""
 
     task_id: str

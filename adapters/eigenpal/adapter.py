@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import ClassVar, cast
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from adapters.contract import (
     BatchesRuns,

@@ -4,7 +4,8 @@ A warning's path is that of the newest shape of the document, also where the rep
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from adapters.errors import ErrorCode
 from adapters.model import (

@@ -1,13 +1,13 @@
 """What an Eigenpal run has beyond the common fields."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from adapters.model import Json, RunRecord, Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EigenpalUsage(Usage):
+class EigenpalUsage(Usage, frozen=True, kw_only=True):
     """`duration_ms` is the usage's own duration.
 
     Nothing says what it covers: the documented sample gives 221,400 ms of a run that took 222,000 ms, 180,000 ms of
@@ -17,8 +17,7 @@ class EigenpalUsage(Usage):
     duration_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Eval:
+class Eval(Struct, frozen=True, kw_only=True):
     """The outcome of a run that was made to evaluate the automation. A low score is not a failed run."""
 
     example: str | None = None
@@ -27,8 +26,7 @@ class Eval:
     example_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(Struct, frozen=True, kw_only=True):
     """Where the review after the run stands. Its note and corrections are in the record's `details`."""
 
     verdict: str | None = None
@@ -37,8 +35,7 @@ class Review:
     correction_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HumanReview:
+class HumanReview(Struct, frozen=True, kw_only=True):
     """The review a waiting run waits for: so many of so many required fields are confirmed."""
 
     task_id: str | None = None
@@ -50,8 +47,7 @@ class HumanReview:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True):
     """The run's place in a chain of retries.
 
     `next_run_status` is the later run's status in the provider's word, as it was when this run was looked up.
@@ -63,8 +59,7 @@ class Retry:
     next_run_status: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Git:
+class Git(Struct, frozen=True, kw_only=True):
     """The version of an agent's source: what was asked for, and what that was at the time."""
 
     requested_ref: str | None = None
@@ -73,8 +68,7 @@ class Git:
     commit_sha: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """What is known about the automation beyond `RunTarget`.
 
     The last three describe it as it is now, not as it was when the run started; rows of a listing don't have them.
@@ -87,8 +81,7 @@ class Source:
     current_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EigenpalRecord(RunRecord):
+class EigenpalRecord(RunRecord, frozen=True, kw_only=True):
     """One Eigenpal run.
 
     `input` is the provider's whole section: `args`, for agents `files`, and the caller's `metadata`. The common field

@@ -9,13 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec import Struct
 
 from adapters.contract import Page
 from adapters.errors import AdapterError
@@ -50,8 +50,8 @@ def to_json(value: object) -> Any:
             return [to_json(item) for item in cast("list[object]", value)]
         case frozenset():
             return sorted(to_json(item) for item in cast("frozenset[object]", value))
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {name: to_json(getattr(value, name)) for name in _names(type(value))}
+        case Struct():
+            return {name: to_json(getattr(value, name)) for name in value.__struct_fields__}
         case _:
             raise TypeError(f"{type(value).__name__} has no place in a record")
 
@@ -102,15 +102,10 @@ def main(arguments: list[str]) -> int:
     return subprocess.run(command, env={**os.environ, _VARIABLE: "write"}, check=False).returncode  # noqa: S603
 
 
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind))
-
-
 def _record(record: RunRecord) -> dict[str, Any]:
     held = {name for part in record.parts for name in PART_FIELDS[part]}
     absent = {name for part in Part for name in PART_FIELDS[part]} - held
-    plain = {name: to_json(getattr(record, name)) for name in _names(type(record)) if name not in absent}
+    plain = {name: to_json(getattr(record, name)) for name in record.__struct_fields__ if name not in absent}
     return {"record": type(record).__name__, "id": record.id, **plain}
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import cast
 
 import httpx
@@ -152,7 +151,7 @@ class NoBatchSuite(Suite):
 
 def _core(record: RunRecord) -> dict[str, Json]:
     """The fields that every record has, whatever parts it holds; a subclass's own are the provider's."""
-    return {f.name: getattr(record, f.name) for f in fields(RunRecord) if f.name not in _NOT_CORE}
+    return {name: getattr(record, name) for name in RunRecord.__struct_fields__ if name not in _NOT_CORE}
 
 
 def _text(outcome: Outcome) -> str:

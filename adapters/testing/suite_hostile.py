@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import fields
 from typing import Any
 
 from hypothesis import given
@@ -60,7 +59,7 @@ class HostileSuite(Suite):
         if isinstance(outcome, AdapterError):
             return error_to_json(outcome)
         opaque = {"input", "output", "debug", "events", "trace", "evaluations", "details", "raw", "metadata"}
-        common = {f.name for f in fields(RunRecord)} - opaque
+        common = set(RunRecord.__struct_fields__) - opaque
         return {name: value for name, value in to_json(outcome).items() if name in common}
 
     async def _sweep(self) -> None:

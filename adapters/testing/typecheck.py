@@ -1,4 +1,4 @@
-"""Whether values are what the annotations of their dataclass say.
+"""Whether values are what the annotations of their class say.
 
 Annotations are compiled once into functions: the suite checks tens of thousands of records.
 """
@@ -6,12 +6,13 @@ Annotations are compiled once into functions: the suite checks tens of thousands
 import math
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from adapters import errors
 
@@ -35,8 +36,8 @@ def check_of(declared: Any) -> Check:
         return _collection(cast(type, origin), check_of(arguments[0]))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _mapping(check_of(arguments[0]), check_of(arguments[1]))
-    if is_dataclass(declared):
-        return _dataclass(cast(type, declared))
+    if isinstance(declared, type) and issubclass(declared, Struct):
+        return _struct(declared)
     return _scalar(cast(type, declared))
 
 
@@ -72,20 +73,20 @@ def _mapping(key_check: Check, value_check: Check) -> Check:
     return check
 
 
-def _dataclass(kind: type) -> Check:
+def _struct(kind: type[Struct]) -> Check:
     def check(value: Any) -> Faults:
         if not isinstance(value, kind):
             return (f" is {type(value).__name__}, not {kind.__name__}",)
-        members = _members(cast("type[object]", type(value)))
+        members = _members(type(value))
         return tuple(f".{name}{fault}" for name, member in members for fault in member(getattr(value, name)))
 
     return check
 
 
 @cache
-def _members(kind: type) -> tuple[tuple[str, Check], ...]:
+def _members(kind: type[Struct]) -> tuple[tuple[str, Check], ...]:
     hints = get_type_hints(kind, localns=_NAMES_ONLY_TYPE_CHECKERS_SEE)
-    return tuple((f.name, check_of(hints[f.name])) for f in fields(kind))
+    return tuple((name, check_of(hints[name])) for name in kind.__struct_fields__)
 
 
 def _scalar(kind: type) -> Check:

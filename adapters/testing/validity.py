@@ -1,7 +1,6 @@
 """What makes a record valid: every value is of its declared type, and the fields do not contradict each other."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
 
@@ -75,12 +74,12 @@ def _part_contradictions(record: RunRecord, adapter: AdapterType) -> Iterator[st
 
 
 def _usage_contradictions(usage: Usage, *, is_partial: bool) -> Iterator[str]:
-    for f in fields(usage):
-        value = getattr(usage, f.name)
+    for name in usage.__struct_fields__:
+        value = getattr(usage, name)
         if isinstance(value, int | float) and value < 0:
-            yield f"usage.{f.name} is negative"
-        if f.name in _SMALL_COUNTS and value is not None and value >= 2**31:
-            yield f"usage.{f.name} does not fit the 32 bits of a GraphQL Int"
+            yield f"usage.{name} is negative"
+        if name in _SMALL_COUNTS and value is not None and value >= 2**31:
+            yield f"usage.{name} does not fit the 32 bits of a GraphQL Int"
     if usage.is_partial is not is_partial:
         yield f"usage.is_partial is {usage.is_partial}"
     if "totalTokens" in usage.derived_fields:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from msgspec import structs
+
 from adapters.errors import NotFound
 from adapters.model import PART_FIELDS, Part, RunRecord
 
@@ -95,7 +97,7 @@ class Entry:
         if isinstance(self.outcome, NotFound):
             return replace(self, outcome=NotFound(provider=self.outcome.provider))
         if self.outcome.part_errors:
-            return replace(self, outcome=replace(self.outcome, part_errors={}))
+            return replace(self, outcome=structs.replace(self.outcome, part_errors={}))
         return self
 
     def _without(self, parts: Iterable[Part]) -> "Entry":
@@ -103,6 +105,6 @@ class Entry:
         if not gone or not isinstance(self.outcome, RunRecord):
             return self
         empty = {name: None for part in gone for name in PART_FIELDS[part]}
-        record = replace(self.outcome, parts=self.outcome.parts - gone, **empty)
+        record = structs.replace(self.outcome, parts=self.outcome.parts - gone, **empty)
         lives = {part: life for part, life in self.part_lives.items() if part not in gone}
         return replace(self, outcome=record, part_lives=lives)

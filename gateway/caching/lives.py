@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -77,4 +77,4 @@ def _limited(life: Life, until: float | None) -> Life:
 def _reader(kind: type[RunRecord], *, in_parts: bool) -> Callable[[RunRecord], Any]:
     """Reads all fields of a record; without `in_parts`, those that belong to no part."""
     left_out = {"parts", "part_errors"} if in_parts else {"parts", "part_errors", *_PART_NAMES}
-    return attrgetter(*(f.name for f in fields(kind) if f.name not in left_out))
+    return attrgetter(*(name for name in kind.__struct_fields__ if name not in left_out))

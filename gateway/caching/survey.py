@@ -1,11 +1,12 @@
 """How much memory the values of a record take, and which texts in them hold a URL."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
 from itertools import chain
 from operator import attrgetter
 from sys import getsizeof
 from typing import Any
+
+from msgspec import Struct
 
 Inner = Callable[[Any], Iterable[Any]]
 
@@ -31,8 +32,8 @@ def _keys_and_values(value: dict[Any, Any]) -> Iterable[Any]:
     return chain(value, value.values())
 
 
-def _fields_of(kind: type[Any]) -> Inner | None:
-    names = [f.name for f in fields(kind)]
+def _fields_of(kind: type[Struct]) -> Inner | None:
+    names = kind.__struct_fields__
     if len(names) == 1:
         return lambda value: [getattr(value, names[0])]
     return attrgetter(*names) if names else None
@@ -47,7 +48,7 @@ class _Inner(dict[type[Any], Inner | None]):
             inner = iter
         elif issubclass(kind, dict):
             inner = _keys_and_values
-        elif is_dataclass(kind):
+        elif issubclass(kind, Struct):
             inner = _fields_of(kind)
         self[kind] = inner
         return inner

@@ -7,7 +7,7 @@ called because of what a value says.
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -78,12 +78,12 @@ class Wire:
         if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
             field = self._field(arguments[0])
             return _Field(tuple[field.hint, ...], _each(field.to_wire), _each(field.from_wire))
-        if is_dataclass(hint):
-            return self._variants(cast(type, hint))
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            return self._variants(hint)
         return _Field(hint)
 
-    def _variants(self, kind: type) -> _Field:
-        """A dataclass, or one of those that the record's own module derives from it."""
+    def _variants(self, kind: type[msgspec.Struct]) -> _Field:
+        """A struct, or one of those that the record's own module derives from it."""
         own = [value for value in self._module.values() if isinstance(value, type) and issubclass(value, kind)]
         kinds = [kind, *sorted({found for found in own if found is not kind}, key=lambda found: found.__qualname__)]
         found = {variant: self._struct(variant) for variant in kinds}
@@ -97,11 +97,11 @@ class Wire:
             lambda value: by_wire[type(value)](value),
         )
 
-    def _struct(self, kind: type) -> _Field:
+    def _struct(self, kind: type[msgspec.Struct]) -> _Field:
         if kind in self._structs:
             return self._structs[kind]
         hints = get_type_hints(kind, localns=_NAMES)
-        names = [f.name for f in fields(kind) if f.name not in _OMITTED]
+        names = [name for name in kind.__struct_fields__ if name not in _OMITTED]
         inner = {name: self._field(hints[name]) for name in names}
         struct = msgspec.defstruct(
             kind.__name__,

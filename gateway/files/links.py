@@ -1,8 +1,9 @@
 """Links to files that are had through the gateway."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from adapters.model import RunFile, RunRecord
 from gateway.context import Context

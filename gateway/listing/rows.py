@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapters.errors import NotFound
 from adapters.model import PART_FIELDS, Part, RunRecord
@@ -61,9 +62,9 @@ def _joined(row: RunRecord, found: RunRecord) -> RunRecord:
     if type(row) is not type(found):
         return row.with_parts_of(found)
     known = {
-        f.name: value
-        for f in fields(row)
-        if f.name not in _PART_FIELDS and getattr(found, f.name) is None and (value := getattr(row, f.name)) is not None
+        name: value
+        for name in row.__struct_fields__
+        if name not in _PART_FIELDS and getattr(found, name) is None and (value := getattr(row, name)) is not None
     }
     # A run may answer to several forms of its id; cursors have the one of the list.
     return replace(found.with_parts_of(row), native_id=row.native_id, **known)

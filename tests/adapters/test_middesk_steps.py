@@ -1,12 +1,12 @@
 """The step tree of Middesk runs: nesting, parent ids, repeats, circles and limits."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from adapters.middesk_steps import MAX_DEPTH, MAX_STEPS, last_failure, read_steps
 from adapters.model import Step, WarningCode

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from adapters.contract import BatchesRuns, Filter, How, ListsRuns, Page, ProviderInfo, RunAdapter, RunQuery
 from adapters.error_body import error_message, error_word

@@ -1,6 +1,5 @@
 """The schema against the records that its fields read: what is there, of what type, and what may be missing."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +15,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
 )
+from msgspec import Struct
 
 from adapters import model
 from adapters.errors import AdapterError, ErrorCode
@@ -55,11 +55,11 @@ NOT_SHOWN = {
 """Attributes that have no field of their own name, and why."""
 
 
-def attributes(record: type) -> dict[str, Any]:
+def attributes(record: type[Struct]) -> dict[str, Any]:
     """The types of a record's fields and properties, by name."""
     names = {"ErrorCode": ErrorCode, "AdapterError": AdapterError}
     types = get_type_hints(record, localns=names)
-    own = {field.name: types[field.name] for field in dataclasses.fields(record)}
+    own = {name: types[name] for name in record.__struct_fields__}
     for name, value in (entry for base in record.__mro__ for entry in vars(base).items()):
         if isinstance(value, property) and value.fget is not None:
             own[name] = get_type_hints(value.fget, localns=names)["return"]
@@ -75,7 +75,7 @@ def without_none(hint: Any) -> tuple[Any, bool]:
     return hint, hint is object
 
 
-def mismatches(path: str, shown: Any, hint: Any, nested: dict[str, type]) -> Iterator[str]:
+def mismatches(path: str, shown: Any, hint: Any, nested: dict[str, type[Struct]]) -> Iterator[str]:
     """What a field promises that its attribute does not keep; records inside are added to `nested` by type."""
     hint, may_be_none = without_none(hint)
     if isinstance(shown, GraphQLNonNull):
@@ -88,7 +88,7 @@ def mismatches(path: str, shown: Any, hint: Any, nested: dict[str, type]) -> Ite
         elif hint is not object:
             yield f"{path} is a list, but the attribute is {hint}"
     elif isinstance(shown, GraphQLObjectType):
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(hint, type) and issubclass(hint, Struct):
             nested[shown.name] = hint
         elif hint is not object:
             yield f"{path} is a {shown.name}, but the attribute is {hint}"
@@ -99,15 +99,15 @@ def mismatches(path: str, shown: Any, hint: Any, nested: dict[str, type]) -> Ite
         yield f"{path} is a {shown}, but the attribute is {hint}"
 
 
-def pairs() -> dict[str, type]:
+def pairs() -> dict[str, type[Struct]]:
     """Every GraphQL type that reads a record, by name, with the record's class."""
-    found: dict[str, type] = {run_type.__name__: record for record, run_type in run_types().items()}
+    found: dict[str, type[Struct]] = {run_type.__name__: record for record, run_type in run_types().items()}
     found |= {"Debug": model.Debug, "RunEvent": model.RunEvent}
-    seen: dict[str, type] = {}
+    seen: dict[str, type[Struct]] = {}
     while found:
         name, record = found.popitem()
         seen[name] = record
-        nested: dict[str, type] = {}
+        nested: dict[str, type[Struct]] = {}
         for key, (shown, attribute) in read_fields(name).items():
             list(mismatches(key, shown, attributes(record).get(attribute, object), nested))
         found |= {name: record for name, record in nested.items() if name not in seen}
@@ -153,7 +153,7 @@ def test_a_field_reads_an_attribute_that_keeps_its_promise(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PAIRS))
 def test_every_attribute_of_a_record_is_shown(name: str) -> None:
     shown = {attribute for _, attribute in read_fields(name).values()} | ELSEWHERE | set(NOT_SHOWN)
-    own = {field.name for field in dataclasses.fields(PAIRS[name])}
+    own = set(PAIRS[name].__struct_fields__)
 
     assert own - shown == ({"duration_ms"} if PAIRS[name].__name__ == "EigenpalUsage" else set())
 

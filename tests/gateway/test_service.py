@@ -1,9 +1,9 @@
 """Runs from the cache, from work in progress, or from the adapter, in the fewest calls."""
 
 import asyncio
-import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.errors import AdapterError, InvalidInput, NotFound, RateLimited, Unavailable
 from adapters.model import Part, RunRecord, Usage
@@ -280,4 +280,4 @@ def test_a_record_with_the_parts_of_an_older_one() -> None:
     both = newer.with_parts_of(older)
     assert both.parts == USAGE | OUTPUT | STEPS
     assert (both.usage, both.output, both.output_truncated, both.steps) == (Usage(input_tokens=2), "old", True, ())
-    assert dataclasses.replace(both, parts=newer.parts, output=None, output_truncated=None) == newer
+    assert replace(both, parts=newer.parts, output=None, output_truncated=None) == newer

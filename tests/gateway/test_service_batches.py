@@ -1,8 +1,9 @@
 """Several runs in one call."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapters.errors import AdapterError, BadResponse, NotFound, Unavailable
 from adapters.model import Part, RunRecord

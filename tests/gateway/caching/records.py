@@ -5,13 +5,13 @@ import importlib
 import json
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from adapters import codec, registry
 from adapters.errors import AdapterError, ErrorCode
@@ -63,8 +63,8 @@ def made_up(record_type: type[RunRecord]) -> st.SearchStrategy[RunRecord]:
 
 def _built(kind: type[Any]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind, localns={"AdapterError": AdapterError, "ErrorCode": ErrorCode})
-    names = [f.name for f in fields(kind) if f.name != "part_errors"]
-    return st.builds(kind, **{name: _values(hints[name]) for name in names})
+    names = [name for name in kind.__struct_fields__ if name != "part_errors"]
+    return st.fixed_dictionaries({name: _values(hints[name]) for name in names}).map(lambda values: kind(**values))
 
 
 def _values(hint: Any) -> st.SearchStrategy[Any]:
@@ -79,8 +79,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(_values(arguments[0]), max_size=3).map(tuple)
     if origin is frozenset:
         return st.frozensets(_values(arguments[0]))
-    if is_dataclass(hint):
-        return st.deferred(lambda: _built(cast("type[Any]", hint)))
+    if issubclass(hint, Struct):
+        return st.deferred(lambda: _built(hint))
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
     return _SIMPLE[hint]

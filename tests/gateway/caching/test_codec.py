@@ -1,13 +1,14 @@
 """Entries as bytes, there and back."""
 
 import sys
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import defstruct, structs
 
 from adapters import registry
 from adapters.errors import NotFound, Unavailable
@@ -50,7 +51,7 @@ class TestThereAndBack:
         records = list(from_fixtures(adapter))
         assert len(records) >= 5
         for one in records:
-            entry = LIVES.entry(replace(one, part_errors={}), NOW)
+            entry = LIVES.entry(structs.replace(one, part_errors={}), NOW)
             back = there_and_back(entry)
             assert back is not None
             assert back == entry
@@ -93,15 +94,14 @@ class TestWhatIsNotWritten:
         assert CODEC.encode(PLACE, replace(ENTRY, outcome=record(duration_ms=10**30))) is None
 
     def test_records_of_an_unknown_class(self) -> None:
-        @dataclass(frozen=True, slots=True, kw_only=True)
-        class Own(RunRecord):
+        class Own(RunRecord, frozen=True, kw_only=True):
             extra: str = ""
 
         assert CODEC.encode(PLACE, replace(ENTRY, outcome=record(of=Own))) is None
 
     def test_records_of_a_class_whose_annotations_say_too_little(self, caplog: pytest.LogCaptureFixture) -> None:
         for hint in ("Unknown", "int | str"):
-            odd: Any = make_dataclass("Odd", [("extra", hint, None)], bases=(RunRecord,), frozen=True, kw_only=True)
+            odd: Any = defstruct("Odd", [("extra", hint, None)], bases=(RunRecord,), frozen=True, kw_only=True)
             odd.__module__ = __name__
             codec = EntryCodec([odd, RunRecord], KEY)
             assert codec.encode(PLACE, replace(ENTRY, outcome=record(of=odd))) is None
@@ -124,7 +124,7 @@ class TestWhatIsNotRead:
     def test_a_record_of_another_version_of_its_class(self) -> None:
         def version(*names: str) -> Any:
             extra = [(name, str | None, None) for name in names]
-            made: Any = make_dataclass("Own", extra, bases=(RunRecord,), frozen=True, kw_only=True)
+            made: Any = defstruct("Own", extra, bases=(RunRecord,), frozen=True, kw_only=True)
             made.__module__ = __name__
             return made
 

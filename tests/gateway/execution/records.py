@@ -1,6 +1,5 @@
 """Run records made up by a seeded random number generator: sound ones, ones with nulls, and broken ones."""
 
-import dataclasses
 import types
 import typing
 from collections.abc import Callable, Generator, Mapping
@@ -136,9 +135,9 @@ class Records:
     def _values(self, class_: type[Any]) -> dict[str, Any]:
         hints = typing.get_type_hints(class_, dict(vars(errors)))
         return {
-            field.name: self._broken_or(self._value, hints[field.name])
-            for field in dataclasses.fields(class_)
-            if field.name != "part_errors"
+            name: self._broken_or(self._value, hints[name])
+            for name in class_.__struct_fields__
+            if name != "part_errors"
         }
 
     def _broken_or(self, make: Callable[[Any], Any], hint: Any) -> Any:

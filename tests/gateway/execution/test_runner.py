@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any, cast
@@ -11,6 +10,7 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_composite_type, parse, validate
 from graphql.execution.collect_fields import FieldDetails
 from graphql.execution.values import VariableValues
+from msgspec.structs import replace
 
 from adapters.errors import Unavailable
 from adapters.model import Money, Part, RunRecord, Usage

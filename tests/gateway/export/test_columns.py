@@ -1,10 +1,10 @@
 """Columns: the fields of runs in the schema."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.eigenpal import EigenpalRecord
 from adapters.errors import ErrorCode, Unavailable

@@ -6,10 +6,10 @@ import io
 import json
 import tracemalloc
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.errors import Unavailable
 from adapters.model import Part, RunRecord

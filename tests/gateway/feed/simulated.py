@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from msgspec import structs
+
 from adapters.contract import Filter, ListsRuns, Page, RunQuery
 from adapters.errors import AdapterError, Unavailable
 from adapters.model import RunRecord
@@ -28,7 +30,7 @@ Step = Literal["ok", "fail", "empty", "short", "hang", "crash", "repeat", "full"
 def run_at(second: int | None, native_id: str, provider: str = "fake") -> RunRecord:
     """A run created so many seconds after the epoch; without a time for None."""
     created_at = None if second is None else EPOCH + timedelta(seconds=second)
-    return replace(record(native_id, provider=provider), created_at=created_at)
+    return structs.replace(record(native_id, provider=provider), created_at=created_at)
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class ListedAdapter(FakeAdapter, ListsRuns):
         steps: Sequence[Step] = (),
     ) -> None:
         super().__init__(name=name)
-        self.runs = [replace(run, provider=name) for run in runs]
+        self.runs = [structs.replace(run, provider=name) for run in runs]
         self.pages_shift = numbered  # pyright: ignore[reportIncompatibleVariableOverride]
         self.max_page_size = max_page_size  # pyright: ignore[reportIncompatibleVariableOverride]
         self.script = Script(list(steps))
@@ -70,7 +72,7 @@ class ListedAdapter(FakeAdapter, ListsRuns):
         return f"<{self.name} [{shown}] by {self.max_page_size} {self.script.steps}>"
 
     def arrive(self, run: RunRecord) -> None:
-        self.runs.insert(0, replace(run, provider=self.name))
+        self.runs.insert(0, structs.replace(run, provider=self.name))
 
     async def list_runs(self, query: RunQuery) -> Page:
         self.queries.append(query)

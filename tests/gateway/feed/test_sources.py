@@ -1,9 +1,9 @@
 """What one source does wrong costs its own rows, and its report says so."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.contract import Filter
 from adapters.errors import ErrorCode

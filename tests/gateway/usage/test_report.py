@@ -3,13 +3,13 @@
 import asyncio
 import tracemalloc
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from adapters.contract import Page, RunQuery
 from adapters.errors import NotFound, RateLimited, Unavailable
