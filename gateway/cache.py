@@ -1,9 +1,10 @@
 """Runs that were looked up lately: in this process's memory, and on a server where replicas share one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from time import time
 from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from adapters.errors import NotFound
 from adapters.model import Part, RunRecord

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import orjson
 from graphql import GraphQLError
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -54,8 +55,7 @@ class HttpError(Exception):
         self.code = ErrorCode.INTERNAL if status >= 500 else refused
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
+class GraphQLRequest(Struct, frozen=True):
     """The parameters of a GraphQL-over-HTTP request."""
 
     query: str | None
@@ -66,8 +66,7 @@ class GraphQLRequest:
     """The name of the document, in place of its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a client gets. `max_age`: for how many seconds it holds; None where nobody may keep it."""
 
     status: int

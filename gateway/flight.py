@@ -17,6 +17,7 @@ V = TypeVar("V")
 class _Flight(Generic[K, P, V]):
     """Work for one key or several. `brings` has the parts of each. All who wait for it pay for its calls."""
 
+    source: str
     brings: Mapping[K, frozenset[P]]
     task: asyncio.Task[Mapping[K, V]]
     budget: JointBudget
@@ -39,21 +40,22 @@ class Flights(Generic[K, P, V]):
     """
 
     def __init__(self) -> None:
-        self._flights: dict[K, list[_Flight[K, P, V]]] = {}
+        self._flights: dict[tuple[str, K], list[_Flight[K, P, V]]] = {}
 
     def __len__(self) -> int:
         return len({id(flight) for flights in self._flights.values() for flight in flights})
 
-    def carries(self, key: K, parts: frozenset[P]) -> bool:
+    def carries(self, source: str, key: K, parts: frozenset[P]) -> bool:
         """Whether there is work in progress that brings at least these parts of a key."""
-        return self._find(key, parts) is not None
+        return self._find(source, key, parts) is not None
 
     async def fly(
         self,
+        source: str,
         wants: Mapping[K, frozenset[P]],
         work: Callable[[Mapping[K, frozenset[P]]], Coroutine[Any, Any, Mapping[K, V]]],
     ) -> dict[K, V | Exception]:
-        """The result for each key: of work in progress, or of `work`, which is given the keys that nobody works on.
+        """The result for each key of a source: of work in progress, or of `work`, given the keys that nobody works on.
 
         Where the work as a whole fails its error is the result of each of its keys; TimeoutError of those that the
         caller had no time left for.
@@ -64,13 +66,13 @@ class Flights(Generic[K, P, V]):
         boarded: dict[K, _Flight[K, P, V]] = {}
         left: dict[K, frozenset[P]] = {}
         for key, parts in wants.items():
-            flight = self._find(key, parts)
+            flight = self._find(source, key, parts)
             if flight is None:
                 left[key] = parts
             else:
                 boarded[key] = flight
         if left:
-            boarded |= dict.fromkeys(left, self._start(left, work))
+            boarded |= dict.fromkeys(left, self._start(source, left, work))
         flights = set(boarded.values())
         for flight in flights:
             flight.budget.members.append(allowance)
@@ -84,30 +86,32 @@ class Flights(Generic[K, P, V]):
                     flight.task.cancel()
         return {key: _result(boarded[key], key) for key in wants}
 
-    def _find(self, key: K, parts: frozenset[P]) -> _Flight[K, P, V] | None:
-        return next((flight for flight in self._flights.get(key, ()) if flight.serves(key, parts)), None)
+    def _find(self, source: str, key: K, parts: frozenset[P]) -> _Flight[K, P, V] | None:
+        return next((flight for flight in self._flights.get((source, key), ()) if flight.serves(key, parts)), None)
 
     def _start(
         self,
+        source: str,
         wants: Mapping[K, frozenset[P]],
         work: Callable[[Mapping[K, frozenset[P]]], Coroutine[Any, Any, Mapping[K, V]]],
     ) -> _Flight[K, P, V]:
         budget = JointBudget()
         # The task inherits it.
         token = CURRENT.set(budget)
-        flight: _Flight[K, P, V] = _Flight(wants, asyncio.get_running_loop().create_task(work(wants)), budget)
+        flight: _Flight[K, P, V] = _Flight(source, wants, asyncio.get_running_loop().create_task(work(wants)), budget)
         CURRENT.reset(token)
         for key in wants:
-            self._flights.setdefault(key, []).append(flight)
+            self._flights.setdefault((source, key), []).append(flight)
         flight.task.add_done_callback(lambda _: self._land(flight))
         return flight
 
     def _land(self, flight: _Flight[K, P, V]) -> None:
         for key in flight.brings:
-            flights = self._flights[key]
+            place = flight.source, key
+            flights = self._flights[place]
             flights.remove(flight)
             if not flights:
-                del self._flights[key]
+                del self._flights[place]
         if not flight.task.cancelled():
             # Mark as retrieved: every waiter may have left.
             flight.task.exception()

@@ -47,7 +47,7 @@ class RunService:
         """`concurrency`: how many runs of one provider one request fetches side by side."""
         self._cache = cache
         self._concurrency = concurrency
-        self._flights: Flights[tuple[str, str], Part, Entry | Exception] = Flights()
+        self._flights: Flights[str, Part, Entry | Exception] = Flights()
 
     async def load(self, provider: Provider, wants: Wants, freshness: Freshness | None = None) -> dict[str, Outcome]:
         """The outcome for each id, under the id as asked; the ids need not be canonical.
@@ -172,7 +172,7 @@ class RunService:
         for native_id, parts in missing.items():
             if batches is None or not parts <= batches.batch_parts:
                 rest[native_id] = parts
-            elif self._flights.carries((provider.source, native_id), parts):
+            elif self._flights.carries(provider.source, native_id, parts):
                 # What is being looked up already takes no place in a batch.
                 flying[native_id] = parts
             else:
@@ -191,26 +191,15 @@ class RunService:
     ) -> dict[str, Entry | Exception]:
         """Look up what nobody is looking up already, and wait for all of it."""
         source = provider.source
-
-        async def work(
-            aboard: Mapping[tuple[str, str], frozenset[Part]],
-        ) -> Mapping[tuple[str, str], Entry | Exception]:
-            mine = {native_id: parts for (_, native_id), parts in aboard.items()}
-            results = await self._in_turn(source, mine, look, known)
-            return {(source, native_id): result for native_id, result in results.items()}
-
-        landed = await self._flights.fly({(source, native_id): parts for native_id, parts in wants.items()}, work)
-        for (_, native_id), result in landed.items():
-            if isinstance(result, TimeoutError):
-                landed[source, native_id] = _too_late(provider)
+        landed = await self._flights.fly(source, wants, lambda aboard: self._in_turn(source, aboard, look, known))
         now = self._cache.clock()
-        # Work that was joined may have started from an entry with fewer parts.
-        return {
-            native_id: result.joined(known[native_id], now)
-            if isinstance(result, Entry) and native_id in known
-            else result
-            for (_, native_id), result in landed.items()
-        }
+        for native_id, result in landed.items():
+            if isinstance(result, TimeoutError):
+                landed[native_id] = _too_late(provider)
+            elif known and isinstance(result, Entry) and (older := known.get(native_id)) is not None:
+                # Work that was joined may have started from an entry with fewer parts.
+                landed[native_id] = result.joined(older, now)
+        return landed
 
     async def _in_turn(
         self, source: str, wants: Wants, look: Look, known: Mapping[str, Entry]

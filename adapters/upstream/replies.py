@@ -33,15 +33,16 @@ class ErrorReply:
 ReadError = Callable[[ErrorReply], errors.ErrorReading]
 
 
-@dataclass(frozen=True, slots=True)
 class Reply:
-    """A success: its status, headers and whole body."""
+    """A success: its status, headers by name in lower case, and whole body."""
 
-    provider: str
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    """By name in lower case."""
-    body: bytes = field(repr=False)
+    __slots__ = ("body", "headers", "provider", "status")
+
+    def __init__(self, provider: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.provider = provider
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     def json(self) -> Any:
         """The body as JSON; BadResponse where it is none."""

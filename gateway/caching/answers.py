@@ -1,10 +1,10 @@
 """Whole answers, kept while every run in them is terminal and fresh."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from gateway.settings import CacheSettings
 
@@ -16,8 +16,7 @@ _OVERHEAD = 600
 """Bytes of an answer beyond its texts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """All that an answer depends on. `caller` tells apart everybody who may see other runs than somebody else."""
 
     caller: str
@@ -43,8 +42,7 @@ class Question:
         return cls(caller, media_type, document, operation_name, text)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """An encoded answer, and until when it is the answer."""
 
     body: bytes

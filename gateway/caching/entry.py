@@ -1,10 +1,10 @@
 """What the cache keeps of a run, and until when."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.errors import NotFound
 from adapters.model import PART_FIELDS, Part, RunRecord
@@ -20,8 +20,7 @@ class Life(NamedTuple):
     usable_until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A run with the parts that are known of it, or the knowledge that there is no such run.
 
     `life` is that of the core and of every part that has none of its own in `part_lives`. `size` is an estimate of the
@@ -31,7 +30,7 @@ class Entry:
     outcome: RunRecord | NotFound
     stored_at: float
     life: Life
-    part_lives: Mapping[Part, Life] = field(default_factory=dict[Part, Life])
+    part_lives: Mapping[Part, Life] = {}
     size: int = 0
 
     @property
@@ -97,7 +96,7 @@ class Entry:
         if isinstance(self.outcome, NotFound):
             return replace(self, outcome=NotFound(provider=self.outcome.provider))
         if self.outcome.part_errors:
-            return replace(self, outcome=structs.replace(self.outcome, part_errors={}))
+            return replace(self, outcome=replace(self.outcome, part_errors={}))
         return self
 
     def _without(self, parts: Iterable[Part]) -> "Entry":
@@ -105,6 +104,6 @@ class Entry:
         if not gone or not isinstance(self.outcome, RunRecord):
             return self
         empty = {name: None for part in gone for name in PART_FIELDS[part]}
-        record = structs.replace(self.outcome, parts=self.outcome.parts - gone, **empty)
+        record = replace(self.outcome, parts=self.outcome.parts - gone, **empty)
         lives = {part: life for part, life in self.part_lives.items() if part not in gone}
         return replace(self, outcome=record, part_lives=lives)

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapters.errors import NotFound
 from adapters.model import PART_FIELDS, Part, RunRecord

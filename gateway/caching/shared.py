@@ -8,6 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from adapters.model import Part
 
 from .codec import EntryCodec
@@ -38,16 +40,15 @@ class Lock:
 NO_LOCK = Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """Who looks up what: `ours` is this process's to fetch, `theirs` another replica is fetching just now.
 
     `found` has what was stored since it was last looked for.
     """
 
     ours: Wants
-    theirs: Wants = field(default_factory=dict[str, frozenset[Part]])
-    found: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
+    theirs: Wants = {}
+    found: Mapping[str, Entry] = {}
     lock: Lock = NO_LOCK
 
 

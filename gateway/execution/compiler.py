@@ -28,6 +28,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails, collect_subfields
 from graphql.execution.values import VariableValues
+from msgspec import Struct
 from strawberry.types.field import StrawberryField
 
 from .leaves import NAMES, Unexpected, leaf_code
@@ -42,8 +43,7 @@ class NotPlain(Exception):
     """A selection that is graphql-core's to execute."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlainInfo:
+class PlainInfo(Struct, frozen=True):
     """What resolvers of plain fields may use of their `info`. One that uses more is executed by graphql-core."""
 
     context: Any

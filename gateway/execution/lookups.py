@@ -12,20 +12,19 @@ from typing import Any, cast
 from graphql import FieldNode, GraphQLField, GraphQLNonNull, VariableNode, print_ast
 from graphql.execution.collect_fields import FieldDetailsList, collect_fields
 from graphql.execution.values import VariableValues, get_argument_values
+from msgspec import Struct
 
 from .compiler import Complete, NotPlain, PlainInfo, Scope, compile_value
 from .roots import direct_resolver
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseKey:
+class ResponseKey(Struct, frozen=True):
     """The last piece of a path."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class LookupInfo:
+class LookupInfo(Struct, frozen=True):
     """What resolvers of lookups may use of their `info`."""
 
     context: Any

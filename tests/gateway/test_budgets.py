@@ -267,7 +267,7 @@ class TestSharedWork:
 
             async def fly(calls: int) -> Any:
                 CURRENT.set(Budget(calls=calls))
-                return (await flights.fly({"k": frozenset()}, work))["k"]
+                return (await flights.fly("p", {"k": frozenset()}, work))["k"]
 
             poor = asyncio.create_task(fly(0))
             await settle()

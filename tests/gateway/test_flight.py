@@ -41,7 +41,7 @@ async def fly(flights: Flights[Any, str, str], key: object, parts: str, work: Wo
         assert wants == {key: frozenset(parts)}
         return {key: await work()}
 
-    outcome = (await flights.fly({key: frozenset(parts)}, result))[key]
+    outcome = (await flights.fly("p", {key: frozenset(parts)}, result))[key]
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -1,14 +1,14 @@
 """Entries as bytes, there and back."""
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import defstruct, structs
+from msgspec import defstruct
+from msgspec.structs import replace
 
 from adapters import registry
 from adapters.errors import NotFound, Unavailable
@@ -51,7 +51,7 @@ class TestThereAndBack:
         records = list(from_fixtures(adapter))
         assert len(records) >= 5
         for one in records:
-            entry = LIVES.entry(structs.replace(one, part_errors={}), NOW)
+            entry = LIVES.entry(replace(one, part_errors={}), NOW)
             back = there_and_back(entry)
             assert back is not None
             assert back == entry
