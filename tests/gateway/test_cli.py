@@ -134,7 +134,7 @@ def test_what_an_error_says_about_a_provider(
 def test_a_configuration_that_can_not_be_used_ends_with_2(file: Path, command: str) -> None:
     write_toml(file, {"providers.eigenpal": {"base_url": "https://e.example", "tokn": SECRET}})
     cases = {
-        str(file): "rungraph: providers.eigenpal.token: this key is needed\n",
+        str(file): "rungraph: providers.eigenpal.tokn: there is no such key\n",
         "/nowhere/rungraph.toml": "rungraph: can't read /nowhere/rungraph.toml: No such file or directory\n",
     }
 

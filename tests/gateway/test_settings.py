@@ -119,6 +119,7 @@ MISTAKES = {
     '[providers.eigenpal]\ntoken = "x"': "providers.eigenpal.base_url: this key is needed",
     '[providers.eigenpal]\nbase_url = "https://e.example"': "providers.eigenpal.token: this key is needed",
     f"{EIGENPAL}tiemout_ms = 1": "providers.eigenpal.tiemout_ms: there is no such key",
+    '[providers.eigenpal]\nbase_url = "https://e.example"\ntokn = "x"': "providers.eigenpal.tokn: there is no such key",
     f"{EIGENPAL}timeout_ms = 'soon'": "providers.eigenpal.timeout_ms: expected a whole number",
     f"{EIGENPAL}timeout_ms = 1.5": "providers.eigenpal.timeout_ms: expected a whole number",
     f"{EIGENPAL}timeout_ms = 0": "providers.eigenpal.timeout_ms: should be greater than or equal to 1",
