@@ -208,7 +208,7 @@ class CursorListingSuite(ListingSuite):
     """A listing whose replies hold the cursor of the next page. The fixture has at least two pages."""
 
     def test_repeated_cursor_stops(self) -> None:
-        """A provider that gives the same cursor for ever has at most one page too many read, and the last one says it."""
+        """A provider that gives the same cursor for ever has at most one page too many read. The last one says so."""
         cursor = self._cursor_path
         first = self.case.position_of(self._list_fixture, cursor)
         fixture = self._list_fixture
