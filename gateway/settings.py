@@ -257,10 +257,12 @@ def parse(document: Mapping[str, Any]) -> Settings:
         return Settings(**document)
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
-    except SettingsError:
+    except SettingsError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        variable = f"RUNGRAPH_{named[1].upper() if named else 'SERVER'}"
         raise ConfigError(
-            "an environment variable for a whole section, such as RUNGRAPH_SERVER, must hold JSON; "
-            "RUNGRAPH_SERVER__PORT sets one key"
+            f"the environment variable {variable} is for a whole section and must hold JSON; "
+            f"{variable}__KEY sets one key"
         ) from None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters import registry
 from adapters.bridgetown import BridgeTownSettings
 from adapters.model import TokenAccounting
 from adapters.refactor import RefactorSettings
@@ -113,8 +114,8 @@ MISTAKES = {
     "[providers.My_Own]": "providers.My_Own: a name may hold a-z, 0-9 and - only",
     "[providers.-a]": "providers.-a: a name may hold a-z, 0-9 and - only",
     '[providers."a b"]': "providers.a b: a name may hold a-z, 0-9 and - only",
-    "[providers.mine]": 'providers.mine.adapter: there is no adapter "mine"; known ones: refactor, eigenpal, middesk, '
-    "rightbrain, bridgetown",
+    "[providers.mine]": 'providers.mine.adapter: there is no adapter "mine"; known ones: '
+    + ", ".join(registry.BUILT_IN),
     "[providers.mine]\nadapter = 1": "providers.mine.adapter: expected a text",
     '[providers.eigenpal]\ntoken = "x"': "providers.eigenpal.base_url: this key is needed",
     '[providers.eigenpal]\nbase_url = "https://e.example"': "providers.eigenpal.token: this key is needed",
@@ -257,13 +258,21 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         ("RUNGRAPH_SERVER__PORT", "http", "server.port: expected a whole number"),
         ("RUNGRAPH_SERVER__PROT", "1", "server.prot: there is no such key"),
         ("RUNGRAPH_PROVIDERS__EIGENPAL__TIMEOUT", "1", "providers.eigenpal.timeout: there is no such key"),
+        (
+            "RUNGRAPH_CACHE",
+            "redis://x",
+            (
+                "the environment variable RUNGRAPH_CACHE is for a whole section and must hold JSON; "
+                "RUNGRAPH_CACHE__KEY sets one key"
+            ),
+        ),
         ("RUNGRAPH_PROVIDERS__EIGENPAL", "x", "providers.eigenpal: expected a section"),
         (
             "RUNGRAPH_SERVER",
             SECRET,
             (
-                "an environment variable for a whole section, such as RUNGRAPH_SERVER, must hold JSON; "
-                "RUNGRAPH_SERVER__PORT sets one key"
+                "the environment variable RUNGRAPH_SERVER is for a whole section and must hold JSON; "
+                "RUNGRAPH_SERVER__KEY sets one key"
             ),
         ),
     ],
