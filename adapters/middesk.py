@@ -87,7 +87,7 @@ def parse_run(run: Fields, *, provider: str, parts: frozenset[Part], asked: str 
     BadResponse where there is no id.
     """
     native_id = run.required_text("id")
-    if asked is not None and native_id != asked:
+    if asked is not None and native_id.casefold() != asked.casefold():
         run.warn(WarningCode.INCONSISTENT, "the provider answered with a run of another id", "id")
     raw_status, status = run.status("status", STATUSES)
     steps, part_errors = _steps(run, provider, wanted=Part.STEPS in parts)

@@ -115,9 +115,9 @@ class RightbrainAdapter(RunAdapter[RightbrainSettings], ListsRuns, ServesFiles):
                 skipped += 1
             else:
                 runs.setdefault(record.native_id, _with_raw(record, row))
-        following = _next_cursor(answer) if rows else None
-        if following is None or following == cursor:
-            return Page(tuple(runs.values()), None, skipped)
+        more, following = _following(answer)
+        if not rows or following is None or following == cursor:
+            return Page(tuple(runs.values()), None, skipped, incomplete=more)
         return Page(tuple(runs.values()), _CURSOR_PREFIX + following, skipped)
 
     def open_file(
@@ -163,10 +163,14 @@ def _with_raw(record: RightbrainRecord, document: Json) -> RightbrainRecord:
     return replace(record, raw={"run": document}, parts=record.parts | {Part.RAW})
 
 
-def _next_cursor(answer: Fields) -> str | None:
-    """Where the next page starts; None at the end, which is also a page that promises more and does not say where."""
+def _following(answer: Fields) -> tuple[bool, str | None]:
+    """Whether the provider says that it has more, and where that starts: it may promise more and not say where."""
     pagination = answer.child("pagination")
-    if pagination is None or pagination.boolean("has_next") is False:
-        return None
-    cursor = pagination.text("next_cursor")
-    return cursor if cursor and _CURSOR.fullmatch(_CURSOR_PREFIX + cursor) else None
+    if pagination is None:
+        return False, None
+    cursor = pagination.text("next_cursor") or None
+    has_next = pagination.boolean("has_next")
+    if has_next is False:
+        return False, None
+    usable = cursor is not None and _CURSOR.fullmatch(_CURSOR_PREFIX + cursor)
+    return has_next is True or cursor is not None, cursor if usable else None

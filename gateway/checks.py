@@ -13,6 +13,7 @@ from rich.table import Table
 from adapters.budget import CURRENT, Budget
 from adapters.errors import (
     AdapterError,
+    NotFound,
     PermissionDenied,
     RateLimited,
     TimedOut,
@@ -20,6 +21,7 @@ from adapters.errors import (
     Unavailable,
     UnknownError,
 )
+from adapters.upstream import reason
 
 from . import crashes
 from .providers import Provider, Providers
@@ -105,7 +107,15 @@ def report(results: Sequence[CheckResult], console: Console) -> None:
     console.print(shown)
     for error in (result.error for result in results if result.error is not None):
         status = "" if error.upstream_status is None else f", HTTP {error.upstream_status}"
-        console.print(f"{error} ({error.code.value}{status})", soft_wrap=True)
+        console.print(f"{error}{_more(error)} ({error.code.value}{status})", soft_wrap=True)
+
+
+def _more(error: AdapterError) -> str:
+    """What helps who configures the gateway, and is not for its callers."""
+    if isinstance(error, NotFound):
+        return "; is base_url right, with its prefix?"
+    why = reason(error)
+    return "" if why is None else f": {why}"
 
 
 def _word(value: bool | None) -> str:

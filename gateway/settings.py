@@ -257,10 +257,12 @@ def parse(document: Mapping[str, Any]) -> Settings:
         return Settings(**document)
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
-    except SettingsError:
+    except SettingsError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        variable = f"RUNGRAPH_{named[1].upper() if named else 'SERVER'}"
         raise ConfigError(
-            "an environment variable for a whole section, such as RUNGRAPH_SERVER, must hold JSON; "
-            "RUNGRAPH_SERVER__PORT sets one key"
+            f"the environment variable {variable} is for a whole section and must hold JSON; "
+            f"{variable}__KEY sets one key"
         ) from None
 
 
@@ -298,8 +300,12 @@ EXPECTED: Mapping[str, str] = {
 
 
 def _sentence(error: ValidationError, prefix: str = "") -> str:
-    """The first mistake as "key: what is wrong". The rejected value stays out: it may be a secret."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    """One mistake as "key: what is wrong". The rejected value stays out: it may be a secret.
+
+    A key that does not exist comes first: it may be the one that is missing, with a slip in its name.
+    """
+    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+    first = next((mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"), mistakes[0])
     key = ".".join(filter(None, (prefix, *(str(part) for part in first["loc"]))))
     message = first["msg"].removeprefix("Value error, ")
     kind, _, trouble = first["type"].partition("_")

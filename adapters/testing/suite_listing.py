@@ -208,7 +208,7 @@ class CursorListingSuite(ListingSuite):
     """A listing whose replies hold the cursor of the next page. The fixture has at least two pages."""
 
     def test_repeated_cursor_stops(self) -> None:
-        """A provider that gives the same cursor for ever has at most one page too many read."""
+        """A provider that gives the same cursor for ever has at most one page too many read. The last one says so."""
         cursor = self._cursor_path
         first = self.case.position_of(self._list_fixture, cursor)
         fixture = self._list_fixture
@@ -217,12 +217,14 @@ class CursorListingSuite(ListingSuite):
             if self._listing.has_more is not None:
                 body = changed(body, self._listing.has_more, True)
             fixture = fixture.with_body(position, body)
-        self._walk(fixture, strict=False)
+        assert self._walk(fixture, strict=False)[-1].incomplete
 
     def test_more_without_cursor_stops(self) -> None:
         cursor = self._cursor_path
         for value in _NO_CURSOR:
-            assert len(self._walk(self._list_with(self._page_positions[0], cursor, value), strict=False)) == 1
+            (page,) = self._walk(self._list_with(self._page_positions[0], cursor, value), strict=False)
+            # Without a word for it, the missing cursor itself says that there is no more.
+            assert page.incomplete is (self._listing.has_more is not None)
 
     @property
     def _cursor_path(self) -> JsonPath:

@@ -4,7 +4,7 @@ A Rust connection pool (pyreqwest) carries them, because httpx's own pool loses 
 `httpx.AsyncBaseTransport` can take its place, and httpx's headers and exceptions are understood all the same.
 """
 
-from .carriers import TRANSPORT_ERRORS, Transport
+from .carriers import TRANSPORT_ERRORS, Transport, reason
 from .client import UpstreamClient
 from .downloads import ByteRange, Download
 from .gate import Gate, Traffic
@@ -23,5 +23,6 @@ __all__ = [
     "Traffic",
     "Transport",
     "UpstreamClient",
+    "reason",
     "retry_after_ms",
 ]

@@ -15,6 +15,7 @@ from pyreqwest.response import Response
 
 from adapters import errors
 from adapters.settings import ProviderSettings
+from adapters.text import clean
 
 Transport = httpx.AsyncBaseTransport
 """What carries requests; anything else can take the network's place in tests."""
@@ -236,7 +237,21 @@ def meaning(error: Exception) -> type[errors.AdapterError]:
     return next(ours for foreign, ours in TRANSPORT_ERRORS if isinstance(error, foreign))
 
 
+def reason(error: errors.AdapterError) -> str | None:
+    """What the HTTP client gives as the innermost reason of a call without an answer; None where it gives none.
+
+    For who operates the gateway, not for its callers: it may name what is in the provider's network.
+    """
+    cause = error.__cause__
+    causes = _causes(cause) if isinstance(cause, rust.DetailedPyreqwestError) else ()
+    return clean(causes[-1]) if causes else None
+
+
 def _says(error: rust.DetailedPyreqwestError, words: str) -> bool:
     """Whether a cause of an error says so: its class alone does not tell."""
-    causes = (error.details or {}).get("causes") or ()
-    return any(words in cause["message"] for cause in causes)
+    return any(words in cause for cause in _causes(error))
+
+
+def _causes(error: rust.DetailedPyreqwestError) -> Sequence[str]:
+    """What led to an error, the outermost first."""
+    return [cause["message"] for cause in (error.details or {}).get("causes") or ()]

@@ -35,9 +35,12 @@ class Actor:
 class RunError:
     code: ErrorCode = described("The error in the vocabulary of all providers.")
     raw_code: str | None = described("The provider's own code.")
-    message: str | None = described("The provider's explanation; null where it gives none.")
+    message: str | None = described(
+        "The provider's explanation; null where it gives none. Some providers explain in the run's steps only: select"
+        " them, too."
+    )
     retryable: bool | None = described("Whether another try may work; null where nobody says.")
-    step_name: str | None = described("The step that failed.")
+    step_name: str | None = described("The step that failed, as far as the steps are known: select them, too.")
 
 
 @strawberry.type(description="Something to know about a run that is not a failure.")

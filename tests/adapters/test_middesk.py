@@ -269,6 +269,13 @@ def test_other_run_than_asked() -> None:
     assert codes(record) == [(WarningCode.INCONSISTENT, "id")]
 
 
+def test_an_upper_case_uuid_is_the_same_run() -> None:
+    transport = Recorder(RUN)
+    record = run(opened(transport).fetch(ID.upper(), frozenset()))
+    assert transport.targets == [f"GET /v1/runs/{ID.upper()}"]
+    assert (record.native_id, record.warnings) == (ID, ())
+
+
 def test_check() -> None:
     transport = Recorder({"data": [], "has_more": False})
     run(opened(transport).check())

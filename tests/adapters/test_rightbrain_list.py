@@ -67,26 +67,31 @@ def test_a_list_is_walked_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "pagination",
+    ("pagination", "incomplete"),
     [
-        None,
-        {},
-        [],
-        {"next_cursor": None, "has_next": True},
-        {"next_cursor": "", "has_next": True},
-        {"next_cursor": "c", "has_next": False},
-        {"next_cursor": "sent", "has_next": True},
-        {"next_cursor": ["c"], "has_next": True},
-        {"next_cursor": "not a cursor", "has_next": True},
+        (None, False),
+        ({}, False),
+        ([], False),
+        ({"next_cursor": None, "has_next": False}, False),
+        ({"next_cursor": "c", "has_next": False}, False),
+        ({"next_cursor": None, "has_next": True}, True),
+        ({"next_cursor": "", "has_next": True}, True),
+        ({"next_cursor": "sent", "has_next": True}, True),
+        ({"next_cursor": "sent"}, True),
+        ({"next_cursor": ["c"], "has_next": True}, True),
+        ({"next_cursor": "not a cursor", "has_next": True}, True),
     ],
 )
-def test_the_end_of_a_list(pagination: object) -> None:
+def test_the_end_of_a_list(pagination: object, incomplete: bool) -> None:
+    """A list that promises more and does not say where is at its end, and says that it is short."""
     api = Api(httpx.Response(200, json={"results": [document()], "pagination": pagination}))
-    assert api.list(cursor="after:sent").next_cursor is None
+    listed = api.list(cursor="after:sent")
+    assert (len(listed.runs), listed.next_cursor, listed.incomplete) == (1, None, incomplete)
 
 
 def test_a_page_without_rows_is_the_last_whatever_it_promises() -> None:
-    assert Api(page(next_cursor="c", has_next=True)).list().next_cursor is None
+    listed = Api(page(next_cursor="c", has_next=True)).list()
+    assert (listed.next_cursor, listed.incomplete) == (None, True)
 
 
 def test_a_cursor_without_has_next_is_followed() -> None:

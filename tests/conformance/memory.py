@@ -103,7 +103,7 @@ class MemoryAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns):
         runs, skipped = self._rows(root, frozenset())
         following = root.text("next")
         if not runs or not following or following == params.get("cursor"):
-            return Page(runs, None, skipped)
+            return Page(runs, None, skipped, incomplete=bool(following))
         return Page(runs, f"memory:{following}", skipped)
 
     async def check(self) -> None:

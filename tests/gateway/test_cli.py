@@ -3,7 +3,7 @@
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -39,10 +39,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "rungraph.toml"
 
 
-def configuration(world: DemoWorld, file: Path, **changes: dict[str, object]) -> str:
+def configuration(world: DemoWorld, file: Path, **changes: Mapping[str, object]) -> str:
     """Writes a configuration of all providers, with other values for some keys of some."""
     providers = world.configuration()["providers"]
-    sections = {f"providers.{name}": section | changes.get(name, {}) for name, section in providers.items()}
+    sections = {f"providers.{name}": {**section, **changes.get(name, {})} for name, section in providers.items()}
     return str(write_toml(file, sections))
 
 
@@ -90,13 +90,29 @@ def test_check_says_what_is_wrong_with_each_provider(world: DemoWorld, file: Pat
         "bridgetown": ["no", "?"],
     }
     failed = result.stdout.splitlines()[-5:]
-    assert [(line.partition(":")[0], re.findall(r"\(.*\)$", line)) for line in failed] == [
+    assert [(line.partition(":")[0], re.findall(r"\([^()]*\)$", line)) for line in failed] == [
         ("refactor", ["(UNAVAILABLE)"]),
         ("eigenpal", ["(UNAUTHENTICATED, HTTP 401)"]),
         ("middesk", ["(PERMISSION_DENIED, HTTP 403)"]),
         ("rightbrain", ["(UNAVAILABLE, HTTP 503)"]),
         ("bridgetown", ["(TIMEOUT)"]),
     ]
+
+
+def test_check_helps_with_an_address_that_is_wrong(world: DemoWorld, file: Path) -> None:
+    nowhere = {name: {"base_url": "http://nothing.invalid/v1"} for name in ("refactor", "bridgetown")}
+    refused = {"base_url": f"http://127.0.0.1:{unused_port()}/v1"}
+    prefix = {"base_url": f"{world.urls['middesk']}/v2"}
+
+    result = runner.invoke(
+        app, ["check", "-c", configuration(world, file, **nowhere, eigenpal=refused, middesk=prefix)]
+    )
+
+    told = dict(line.split(": ", 1) for line in result.stdout.splitlines()[-4:])
+    assert told["eigenpal"].startswith("the provider can't be reached: Connection refused")
+    assert told["refactor"].startswith("the provider can't be reached: failed to lookup address")
+    assert told["bridgetown"] == told["refactor"]
+    assert told["middesk"].endswith("; is base_url right, with its prefix? (NOT_FOUND, HTTP 404)")
 
 
 def test_check_prints_no_secret(world: DemoWorld, file: Path) -> None:
@@ -134,7 +150,7 @@ def test_what_an_error_says_about_a_provider(
 def test_a_configuration_that_can_not_be_used_ends_with_2(file: Path, command: str) -> None:
     write_toml(file, {"providers.eigenpal": {"base_url": "https://e.example", "tokn": SECRET}})
     cases = {
-        str(file): "rungraph: providers.eigenpal.token: this key is needed\n",
+        str(file): "rungraph: providers.eigenpal.tokn: there is no such key\n",
         "/nowhere/rungraph.toml": "rungraph: can't read /nowhere/rungraph.toml: No such file or directory\n",
     }
 

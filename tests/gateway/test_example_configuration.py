@@ -13,14 +13,14 @@ from gateway.auth.settings import JwtSettings, KeySettings
 from gateway.settings import Settings, load, parse
 
 FILE = Path(__file__).parents[2] / "rungraph.example.toml"
-SECRETS = ("EIGENPAL_API_KEY", "REFACTOR_API_KEY", "MIDDESK_API_KEY", "RIGHTBRAIN_API_KEY", "BRIDGETOWN_TOKEN")
 SECTIONS = {name: field for name, field in Settings.model_fields.items() if name != "providers"}
 KEY = re.compile(r"^(?:# )?([a-z_]+) = ", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*SECRETS, "RIGHTBRAIN_CLIENT_SECRET"):
+    """Every variable that the file proposes is there: none of them is taken for anything else."""
+    for name in re.findall(r'"env:(\w+)"', FILE.read_text(encoding="utf-8")):
         monkeypatch.setenv(name, "s3cret")
 
 
@@ -38,8 +38,8 @@ def with_defaults(name: str) -> str:
 def test_it_can_be_used_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     settings = load(FILE)
 
-    assert list(settings.providers) == ["eigenpal", "refactor", "middesk", "rightbrain", "bridgetown"]
-    assert {provider.adapter for provider in settings.providers.values()} == set(registry.BUILT_IN)
+    assert set(settings.providers) == set(registry.BUILT_IN)
+    assert all(provider.adapter == name for name, provider in settings.providers.items())
     assert settings.model_dump(exclude={"providers"}) == {
         name: SECTIONS[name].default.model_dump() for name in SECTIONS
     }

@@ -15,12 +15,14 @@ from graphql import (
     is_specified_scalar_type,
 )
 
+from adapters import registry
 from gateway.plan import PART_KEY
 from gateway.schema import build
+from gateway.schema.build import run_types
 
 FILE = Path(__file__).parents[2] / "schema.graphql"
 SCHEMA = build().graphql_schema
-RUN_TYPES = ("OtherRun", "RefactorRun", "EigenpalRun", "MiddeskRun", "RightbrainRun", "BridgeTownRun")
+RUN_TYPES = tuple(run_type.__name__ for run_type in run_types().values())
 ALWAYS_KNOWN = {"id", "provider", "nativeId", "kind", "status", "statusSource", "warnings", "tags"}
 
 AGREED = """
@@ -156,6 +158,7 @@ def test_every_run_type_is_a_run() -> None:
     assert isinstance(run, GraphQLInterfaceType)
 
     assert {possible.name for possible in SCHEMA.get_possible_types(run)} == set(RUN_TYPES)
+    assert len(RUN_TYPES) == len(registry.BUILT_IN) + 1
     for name in RUN_TYPES:
         assert {key: str(field.type) for key, field in fields_of(name).items() if key in fields_of("Run")} == {
             key: str(field.type) for key, field in fields_of("Run").items()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters import registry
 from adapters.bridgetown import BridgeTownSettings
 from adapters.model import TokenAccounting
 from adapters.refactor import RefactorSettings
@@ -113,12 +114,13 @@ MISTAKES = {
     "[providers.My_Own]": "providers.My_Own: a name may hold a-z, 0-9 and - only",
     "[providers.-a]": "providers.-a: a name may hold a-z, 0-9 and - only",
     '[providers."a b"]': "providers.a b: a name may hold a-z, 0-9 and - only",
-    "[providers.mine]": 'providers.mine.adapter: there is no adapter "mine"; known ones: refactor, eigenpal, middesk, '
-    "rightbrain, bridgetown",
+    "[providers.mine]": 'providers.mine.adapter: there is no adapter "mine"; known ones: '
+    + ", ".join(registry.BUILT_IN),
     "[providers.mine]\nadapter = 1": "providers.mine.adapter: expected a text",
     '[providers.eigenpal]\ntoken = "x"': "providers.eigenpal.base_url: this key is needed",
     '[providers.eigenpal]\nbase_url = "https://e.example"': "providers.eigenpal.token: this key is needed",
     f"{EIGENPAL}tiemout_ms = 1": "providers.eigenpal.tiemout_ms: there is no such key",
+    '[providers.eigenpal]\nbase_url = "https://e.example"\ntokn = "x"': "providers.eigenpal.tokn: there is no such key",
     f"{EIGENPAL}timeout_ms = 'soon'": "providers.eigenpal.timeout_ms: expected a whole number",
     f"{EIGENPAL}timeout_ms = 1.5": "providers.eigenpal.timeout_ms: expected a whole number",
     f"{EIGENPAL}timeout_ms = 0": "providers.eigenpal.timeout_ms: should be greater than or equal to 1",
@@ -256,13 +258,21 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         ("RUNGRAPH_SERVER__PORT", "http", "server.port: expected a whole number"),
         ("RUNGRAPH_SERVER__PROT", "1", "server.prot: there is no such key"),
         ("RUNGRAPH_PROVIDERS__EIGENPAL__TIMEOUT", "1", "providers.eigenpal.timeout: there is no such key"),
+        (
+            "RUNGRAPH_CACHE",
+            "redis://x",
+            (
+                "the environment variable RUNGRAPH_CACHE is for a whole section and must hold JSON; "
+                "RUNGRAPH_CACHE__KEY sets one key"
+            ),
+        ),
         ("RUNGRAPH_PROVIDERS__EIGENPAL", "x", "providers.eigenpal: expected a section"),
         (
             "RUNGRAPH_SERVER",
             SECRET,
             (
-                "an environment variable for a whole section, such as RUNGRAPH_SERVER, must hold JSON; "
-                "RUNGRAPH_SERVER__PORT sets one key"
+                "the environment variable RUNGRAPH_SERVER is for a whole section and must hold JSON; "
+                "RUNGRAPH_SERVER__KEY sets one key"
             ),
         ),
     ],

@@ -5,17 +5,19 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 60
-"""Seconds until a process that says nothing counts as stuck."""
+PATIENCE = 120
+"""Seconds until a process that does not do what is waited for counts as stuck, whatever else it says."""
 
 ALTERNATE_SCREEN, MAIN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 SHOW_CURSOR = "\x1b[?25h"
@@ -25,6 +27,12 @@ _SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
 def plain(shown: str) -> str:
     """What a terminal was sent, without the sequences that steer it."""
     return _SEQUENCES.sub("", shown).replace("\r\n", "\n")
+
+
+def _as_from_a_shell() -> None:
+    """So that Ctrl+C reaches the process, and ends it though the tests run where it is ignored, as behind `nohup`."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -37,9 +45,9 @@ class Terminal:
 
     def wait_for(self, pattern: str) -> str:
         """Reads on until the plain text of what is read from now on fits; that text."""
-        start = len(self.shown)
+        start, deadline = len(self.shown), time.monotonic() + PATIENCE
         while re.search(pattern, plain(self.shown[start:])) is None:
-            assert self._read(), f"ended without {pattern!r}: {self.shown!r}"
+            assert self._read(deadline), f"ended without {pattern!r}: {self.shown!r}"
         return plain(self.shown[start:])
 
     def press(self, keys: str) -> None:
@@ -47,13 +55,14 @@ class Terminal:
 
     def end(self) -> int:
         """Reads to the end; the exit code."""
-        while self._read():
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
             pass
         return self.process.wait(PATIENCE)
 
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], PATIENCE)
-        assert ready, f"stuck after {self.shown!r}"
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._master], [], [], max(deadline - time.monotonic(), 0))
+        assert ready, f"stuck after {self.shown[-10_000:]!r}"
         try:
             data = os.read(self._master, 65536)
         except OSError:  # what Linux says when the other end is closed
@@ -77,7 +86,7 @@ def on_terminal(
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl+C reaches the process
+        preexec_fn=_as_from_a_shell,
     )
     os.close(slave)
     try:
