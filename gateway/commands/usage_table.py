@@ -27,8 +27,11 @@ class Grouping:
     bucket: str | None
 
     def bucket_text(self, start: datetime | None) -> str:
-        """A time bucket in words; `start` is in the report's time zone."""
-        return NONE if start is None or self.bucket is None else start.strftime(_BUCKET_FORMATS[self.bucket])
+        """A time bucket in words; `start` is in the report's time zone. Of an hour that comes twice it says which."""
+        if start is None or self.bucket is None:
+            return NONE
+        comes_twice = self.bucket == "hour" and start.replace(fold=0).utcoffset() != start.replace(fold=1).utcoffset()
+        return start.strftime(_BUCKET_FORMATS[self.bucket] + ("%z" if comes_twice else ""))
 
     def label(self, row: Row) -> str:
         """The values of the dimensions."""
