@@ -141,7 +141,7 @@ commands.register(app)
 
 
 def main() -> None:
-    """Entry point of the `rungraph` command."""
+    """Run the command, and end the process."""
     sys.excepthook = crashes.show
     crashes.keep_texts_out_of_logs()
     try:

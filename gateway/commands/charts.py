@@ -66,7 +66,7 @@ def _bars(rows: Sequence[Row], grouping: Grouping, zone: ZoneInfo, figure: str, 
     if grouping.bucket is None:
         return [(grouping.label(row), value_of(row, figure, unit)) for row in rows]
     dated = [(start, row) for row in rows if (start := start_of(row, zone)) is not None]
-    dated.sort(key=lambda pair: pair[0])
+    dated.sort(key=lambda pair: pair[0].astimezone(UTC))
     if OVERLAPPING & set(grouping.dimensions):
         return [
             (f"{grouping.bucket_text(start)} {grouping.label(row)}", value_of(row, figure, unit))
@@ -84,13 +84,14 @@ def _bars(rows: Sequence[Row], grouping: Grouping, zone: ZoneInfo, figure: str, 
 
 def _all_starts(starts: Sequence[datetime], bucket: str) -> Sequence[datetime]:
     """The starts, and those of the buckets between them that have no runs: time goes on there, too."""
-    filled = set(starts)
+    # Times of one zone are compared by its clocks, which would make one hour of the two that they show alike.
+    filled = {start.astimezone(UTC): start for start in starts}
     if starts:
-        start = starts[0]
-        while start < starts[-1] and len(filled) < MAX_FILLED:
+        start, last = starts[0], starts[-1].astimezone(UTC)
+        while start.astimezone(UTC) < last and len(filled) < MAX_FILLED:
             start = _following(start, bucket)
-            filled.add(start)
-    return sorted(filled)
+            filled.setdefault(start.astimezone(UTC), start)
+    return [filled[moment] for moment in sorted(filled)]
 
 
 def _following(start: datetime, bucket: str) -> datetime:

@@ -18,9 +18,10 @@ TABLE = "\n".join(
         "\b",
         "Exit codes of get, runs, usage, export and query:",
         "  0    done, and complete",
-        "  1    no: there is no such run, or the request was refused",
+        "  1    no: there is no such run, or it was refused",
         "  2    wrong usage or configuration",
-        "  3    could not look, or not everywhere; what could be had is printed, and stderr says what is missing",
+        "  3    could not look, or not everywhere: what could be",
+        "       had is printed, stderr says what is missing",
         "  130  interrupted",
     )
 )

@@ -11,7 +11,7 @@ from .exits import CommandError, ExitCode, UsageError
 from .problems import error_line, refuse
 from .run_view import run_view
 from .running import examples, run
-from .terminal import say, show, show_document
+from .terminal import output, say, show, show_document
 from .zones import zone_named
 
 EXAMPLES = examples(
@@ -80,7 +80,9 @@ def get(
         if as_json:
             show_document({"run": found, "errors": errors} if errors else {"run": found})
         else:
-            show(run_view(found, parts, zone, [error.get("path", []) for error in errors]))
+            console = output()
+            width = console.width if console.is_terminal else None
+            show(run_view(found, parts, zone, [error.get("path", []) for error in errors], width))
         for error in errors:
             say(error_line(error))
         return ExitCode.INCOMPLETE if errors else ExitCode.DONE

@@ -51,6 +51,7 @@ HeaderOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+WideOption = Annotated[bool, typer.Option("--wide", help="Every column, whole, however wide the terminal is.")]
 TimezoneOption = Annotated[
     str | None,
     typer.Option("--timezone", metavar="ZONE", help="Time zone of what is shown and given; this machine's by default."),

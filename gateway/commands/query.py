@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from . import options
-from .client import connect
+from .client import Target, connect
 from .exits import ExitCode, UsageError
 from .problems import error_line, refuse
 from .running import examples, run
@@ -37,24 +37,28 @@ def query(
 ) -> None:
     """Run a GraphQL operation, and print the answer: data and errors."""
 
-    async def command() -> ExitCode:
+    def command() -> Coroutine[Any, Any, ExitCode]:
         gateway = options.choose_target(config, url, header)
         values = _variables(variables)
+        # Read outside of the event loop, which would not let Ctrl+C end the wait for somebody's typing.
         document = _read("FILE", file)
-        async with connect(gateway) as client:
-            answer = await client.ask(document, values, operation)
-        show_json(answer.text, coloured=not as_json)
-        for error in answer.errors:
-            say(error_line(error))
-        if not answer.errors:
-            return ExitCode.DONE
-        return (
-            ExitCode.INCOMPLETE
-            if any(value is not None for value in answer.data.values())
-            else refuse(answer.errors).code
-        )
+        return _answer(gateway, document, values, operation, coloured=not as_json)
 
     run(command)
+
+
+async def _answer(
+    gateway: Target, document: str, variables: Mapping[str, Any] | None, operation: str | None, *, coloured: bool
+) -> ExitCode:
+    async with connect(gateway) as client:
+        answer = await client.ask(document, variables, operation)
+    show_json(answer.text, coloured=coloured)
+    for error in answer.errors:
+        say(error_line(error))
+    if not answer.errors:
+        return ExitCode.DONE
+    has_data = any(value is not None for value in answer.data.values())
+    return ExitCode.INCOMPLETE if has_data else refuse(answer.errors).code
 
 
 def _variables(given: str | None) -> Mapping[str, Any] | None:

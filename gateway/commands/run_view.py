@@ -17,11 +17,15 @@ from .text import NONE, amount, clean, clean_json, clean_lines, duration, indent
 
 Value = Mapping[str, Any]
 INDENT = 2
+SHORTEST_TEXT = 12
 NOT_FETCHED = "could not be fetched"
 
 
-def run_view(run: Value, parts: Sequence[str], zone: ZoneInfo, failed: Sequence[Sequence[str | int]]) -> Group:
-    """The run with the chosen parts. `failed` are the paths of what could not be fetched."""
+def run_view(
+    run: Value, parts: Sequence[str], zone: ZoneInfo, failed: Sequence[Sequence[str | int]], width: int | None
+) -> Group:
+    """The run with the chosen parts. `failed` are the paths of what could not be fetched; tables fit into `width`."""
+    room = None if width is None else width - INDENT
     lost = {str(step) for path in failed for step in path}
     pieces: list[RenderableType] = [
         Text("  ").join([status_text(run["status"]), Text(clean(run["id"]), "bold")]),
@@ -31,20 +35,20 @@ def run_view(run: Value, parts: Sequence[str], zone: ZoneInfo, failed: Sequence[
         if part == "usage":
             continue
         value: Any = run["debug"] and run["debug"]["events"] if part == "events" else run[part]
-        pieces += [Text(), Text(part, "bold"), Padding(_section(part, run, value, zone, lost), (0, 0, 0, INDENT))]
+        pieces += [Text(), Text(part, "bold"), Padding(_section(part, run, value, zone, lost, room), (0, 0, 0, INDENT))]
     return Group(*pieces)
 
 
-def _section(part: str, run: Value, value: Any, zone: ZoneInfo, lost: set[str]) -> RenderableType:
+def _section(part: str, run: Value, value: Any, zone: ZoneInfo, lost: set[str], width: int | None) -> RenderableType:
     if value is None:
         is_lost = part in lost or (part == "events" and "debug" in lost)
         return Text(NOT_FETCHED, "red") if is_lost else Text("none, or the provider has no such thing", "dim")
     if part == "steps":
-        return _steps(value, zone)
+        return _steps(value, zone, width)
     if part == "files":
-        return _files(value)
+        return _files(value, width)
     if part == "events":
-        return _events(value, zone)
+        return _events(value, zone, width)
     if part == "debug":
         return _debug(value)
     body = document(value)
@@ -121,42 +125,56 @@ def _usage(usage: Value | None) -> Text:
     return Text("\n".join(lines))
 
 
-def _steps(steps: Sequence[Value], zone: ZoneInfo) -> RenderableType:
+def _steps(steps: Sequence[Value], zone: ZoneInfo, width: int | None) -> RenderableType:
+    """A row a step, and below it what went wrong there: all of it, which no column has room for."""
+
     def name(step: Value) -> Text:
         return Text(INDENT * " " * min(step["depth"], 20) + clean(step["label"] or step["name"] or step["id"]))
 
-    return _table(
-        Column("step", [name(step) for step in steps]),
-        Column("kind", [Text(clean(step["kind"] or NONE)) for step in steps]),
+    columns = (
+        Column("step", [name(step) for step in steps], least=SHORTEST_TEXT),
+        Column("kind", [Text(clean(step["kind"] or NONE)) for step in steps], rank=3),
         Column("status", [status_text(step["status"]) for step in steps]),
-        Column("started", [Text(moment(step["startedAt"], zone)) for step in steps]),
-        Column("took", [Text(duration(step["durationMs"])) for step in steps], right=True),
-        Column(
-            "error", [Text(error_text(step["error"]).replace("\n", " ") if step["error"] else "") for step in steps]
-        ),
+        Column("started", [Text(moment(step["startedAt"], zone)) for step in steps], rank=2),
+        Column("took", [Text(duration(step["durationMs"])) for step in steps], rank=1, right=True),
     )
+    header, *lines = fit(columns, width).lines
+    pieces: list[RenderableType] = [header]
+    for step, line in zip(steps, lines, strict=True):
+        pieces.append(line)
+        if step["error"]:
+            pieces.append(Padding(Text(error_text(step["error"]), "red"), (0, 0, 0, 2 * INDENT)))
+    return Group(*pieces) if steps else Text("none", "dim")
 
 
-def _files(files: Sequence[Value]) -> RenderableType:
-    columns = {"file": "name", "role": "role", "type": "contentType", "step": "stepName"}
+def _files(files: Sequence[Value], width: int | None) -> RenderableType:
+    columns = {"role": ("role", 3), "type": ("contentType", 4), "step": ("stepName", 2)}
     return _table(
-        *(Column(head, [Text(clean(file[key] or NONE)) for file in files]) for head, key in columns.items()),
-        Column("size", [Text(size(file["sizeBytes"])) for file in files], right=True),
-    )
-
-
-def _events(events: Sequence[Value], zone: ZoneInfo) -> RenderableType:
-    return _table(
-        Column("at", [Text(moment(event["at"], zone)) for event in events]),
+        width,
+        Column("file", [Text(clean(file["name"])) for file in files], least=SHORTEST_TEXT),
         *(
-            Column(name, [Text(clean(event[name] or NONE)) for event in events])
-            for name in ("type", "status", "message")
+            Column(head, [Text(clean(file[key] or NONE)) for file in files], rank=rank)
+            for head, (key, rank) in columns.items()
         ),
+        Column("size", [Text(size(file["sizeBytes"])) for file in files], rank=1, right=True),
     )
 
 
-def _table(*columns: Column) -> RenderableType:
-    return Group(*fit(columns, None).lines) if columns[0].texts else Text("none", "dim")
+def _events(events: Sequence[Value], zone: ZoneInfo, width: int | None) -> RenderableType:
+    def texts(name: str) -> Sequence[Text]:
+        return [Text(clean(event[name] or NONE)) for event in events]
+
+    return _table(
+        width,
+        Column("at", [Text(moment(event["at"], zone)) for event in events]),
+        Column("type", texts("type"), least=SHORTEST_TEXT),
+        Column("status", texts("status"), rank=1),
+        Column("message", texts("message"), least=SHORTEST_TEXT),
+    )
+
+
+def _table(width: int | None, *columns: Column) -> RenderableType:
+    return Group(*fit(columns, width).lines) if columns[0].texts else Text("none", "dim")
 
 
 def _debug(debug: Value) -> RenderableType:

@@ -42,7 +42,7 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many runs at most.")] = 20,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until Ctrl+C, with changes marked.")] = False,
     every: Annotated[float, typer.Option("--every", min=0.2, metavar="SECONDS", help="How often to redraw.")] = 2,
-    wide: Annotated[bool, typer.Option("--wide", help="Every column, whole, however wide the terminal is.")] = False,
+    wide: options.WideOption = False,
     timezone: options.TimezoneOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -85,7 +85,7 @@ async def _once(
 def _show(found: RunList, zone: ZoneInfo, *, wide: bool) -> None:
     console = output()
     table = run_table(found.runs, zone, console.width if console.is_terminal and not wide else None)
-    show(Group(*table.lines))
+    show(Group(*table.lines), wide=wide)
     if not found.runs:
         say("no runs")
     elif table.is_cut:

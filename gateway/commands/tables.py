@@ -52,10 +52,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Lines of a table, header first; `is_cut` says whether a text had to be cut."""
+    """Lines of a table, header first. `is_cut`: a text had to be cut; `left_out`: headers there was no room for."""
 
     lines: Sequence[Text]
     is_cut: bool
+    left_out: Sequence[str] = ()
 
 
 def fit(columns: Sequence[Column], width: int | None) -> Table:
@@ -69,7 +70,8 @@ def fit(columns: Sequence[Column], width: int | None) -> Table:
     lines = [Text((" " * GAP), no_wrap=True, overflow="ignore").join(row) for row in rows]
     for line in lines:
         line.rstrip()
-    return Table(lines, any(size < column.width for column, size in zip(shown, widths, strict=True)))
+    is_cut = any(size < column.width for column, size in zip(shown, widths, strict=True))
+    return Table(lines, is_cut, [column.header for column in columns if column not in shown])
 
 
 def _drop(columns: list[Column], needed: Callable[[Column], int], width: int, rank: int) -> None:

@@ -52,11 +52,14 @@ def say(message: str) -> None:
     errors().print(clean(f"rungraph: {message}"), soft_wrap=True)
 
 
-def show(content: RenderableType) -> None:
-    """Print to standard output: as wide as the terminal, or unbounded and without blanks at the ends of lines."""
+def show(content: RenderableType, *, wide: bool = False) -> None:
+    """Print to standard output: as wide as the terminal, or unbounded and without blanks at the ends of lines.
+
+    With `wide` lines may be longer than the terminal, which breaks them.
+    """
     console = output()
     if console.is_terminal:
-        console.print(content)
+        console.print(content, soft_wrap=wide)
         return
     plain = io.StringIO()
     Console(file=plain, width=PIPE_WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(content)

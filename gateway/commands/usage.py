@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Group
@@ -71,6 +72,7 @@ def usage(
     max_runs: Annotated[
         int, typer.Option("--max-runs", min=1, max=MAX_RUNS, metavar="N", help="Read so many runs of a source at most.")
     ] = MAX_RUNS,
+    wide: options.WideOption = False,
     timezone: options.TimezoneOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -93,16 +95,24 @@ def usage(
         if as_json:
             show_document({"usage": report, "errors": errors} if errors else {"usage": report})
         else:
-            console = output()
-            width = console.width if console.is_terminal else None
-            lines = usage_table(report, grouping, zone, width)
-            bars = chart(report["rows"], grouping, figure, zone, width, blocks=can_show("█", console))
-            show(Group(*lines, Text(), *bars) if bars else Group(*lines))
+            _show(report, grouping, figure, zone, wide=wide)
         for error in errors:
             say(error_line(error))
         return _say_coverage(report, failed=bool(errors))
 
     run(command)
+
+
+def _show(report: Mapping[str, Any], grouping: Grouping, figure: str, zone: ZoneInfo, *, wide: bool) -> None:
+    console = output()
+    width = console.width if console.is_terminal else None
+    table = usage_table(report, grouping, zone, None if wide else width)
+    bars = chart(report["rows"], grouping, figure, zone, width, blocks=can_show("█", console))
+    show(Group(*table.lines, Text(), *bars) if bars else Group(*table.lines), wide=wide)
+    if table.left_out:
+        say(f"columns for which there is no room: {', '.join(table.left_out)}; --wide shows them")
+    if report["rows"] and not bars:
+        say(f"there is no chart: no run reports {figure}")
 
 
 def group(named: Sequence[str] | None) -> Grouping:

@@ -1,14 +1,14 @@
 """A usage report as a table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from .tables import Column, fit
+from .tables import Column, Table, fit
 from .text import NONE, amount, clean, whole, zone_name
 
 Row = Mapping[str, Any]
@@ -27,8 +27,11 @@ class Grouping:
     bucket: str | None
 
     def bucket_text(self, start: datetime | None) -> str:
-        """A time bucket in words; `start` is in the report's time zone."""
-        return NONE if start is None or self.bucket is None else start.strftime(_BUCKET_FORMATS[self.bucket])
+        """A time bucket in words; `start` is in the report's time zone. Of an hour that comes twice it says which."""
+        if start is None or self.bucket is None:
+            return NONE
+        comes_twice = self.bucket == "hour" and start.replace(fold=0).utcoffset() != start.replace(fold=1).utcoffset()
+        return start.strftime(_BUCKET_FORMATS[self.bucket] + ("%z" if comes_twice else ""))
 
     def label(self, row: Row) -> str:
         """The values of the dimensions."""
@@ -41,14 +44,14 @@ def start_of(row: Row, zone: ZoneInfo) -> datetime | None:
     return None if start is None else datetime.fromisoformat(start).astimezone(zone)
 
 
-def usage_table(report: Row, grouping: Grouping, zone: ZoneInfo, width: int | None) -> Sequence[Text]:
-    """The lines of the table: a row a group, the total last. Figures of which some runs report none say how many do."""
-    rows: Sequence[Row] = sorted(report["rows"], key=lambda row: row["bucketStart"] or "")
-    columns = [*_keys(rows, grouping, zone), *_figures([*rows, report["total"]])]
-    lines = list(fit(columns, width).lines)
+def usage_table(report: Row, grouping: Grouping, zone: ZoneInfo, width: int | None) -> Table:
+    """A row a group, the total last. Figures of which some runs report none say how many do."""
+    rows: Sequence[Row] = report["rows"]
+    table = fit([*_keys(rows, grouping, zone), *_figures([*rows, report["total"]])], width)
+    lines = list(table.lines)
     rule = Text("─" * max(line.cell_len for line in lines), "dim", no_wrap=True, overflow="crop")
     lines.insert(len(lines) - 1, rule)
-    return lines
+    return replace(table, lines=lines)
 
 
 def _keys(rows: Sequence[Row], grouping: Grouping, zone: ZoneInfo) -> Iterator[Column]:

@@ -15,6 +15,8 @@ from gateway.errors import RequestError
 VERSION = 1
 MAX_LENGTH = 64 * 1024
 MAX_SOURCES = 1000
+MAX_TIED = 64
+"""How many rows of the same time a cursor remembers."""
 
 UNDATED = -(2**62)
 """The place of a run without a time in the merge: behind all others."""
@@ -70,6 +72,9 @@ class ReadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """The last row of the segment that is done with."""
     floor: Microseconds | None = msgspec.field(default=None, name="f")
     """The oldest time in the segments before."""
+    tied: Annotated[tuple[Mark, ...], msgspec.Meta(max_length=MAX_TIED)] = msgspec.field(default=(), name="m")
+    """Rows done with before `last`, or before the segment, that have the same time: where more of that time arrive,
+    neither times nor places tell them from new ones."""
     end: End = msgspec.field(default=End.NO, name="e")
     gap: bool = msgspec.field(default=False, name="g")
     """The source failed: runs may have been emitted that are older than the next one here."""

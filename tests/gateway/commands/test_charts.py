@@ -77,3 +77,13 @@ def test_rows_that_share_runs_are_not_added_up() -> None:
 
 def test_terminals_without_blocks_get_plain_bars() -> None:
     assert drawn([row(tokens=3)], Grouping(("provider",), None), blocks=False)[1] == f"a  3  {'#' * 34}"
+
+
+def test_an_hour_that_comes_twice_is_two_bars() -> None:
+    rows = [row("2026-10-25T00:00:00Z", tokens=1), row("2026-10-25T01:00:00Z", tokens=2)]
+    lines = drawn([*rows, row("2026-10-25T02:00:00Z", tokens=3)], Grouping((), "hour"), width=60)
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["2026-10-25", "02:00+0200", "1"],
+        ["2026-10-25", "02:00+0100", "2"],
+        ["2026-10-25", "03:00", "3"],
+    ]

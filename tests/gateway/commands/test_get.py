@@ -51,6 +51,19 @@ def test_parts_are_shown_in_sections(world: DemoWorld) -> None:
 
 
 @pytest.mark.usefixtures("url")
+def test_what_went_wrong_in_a_step_is_below_it_whole(world: DemoWorld) -> None:
+    run_id, failed = next(
+        (f"eigenpal:{native_id}", step)
+        for native_id in world.eigenpal.by_status["failed"]
+        for step in rungraph("get", f"eigenpal:{native_id}", "--part", "steps", "--json").document["run"]["steps"]
+        if step["error"]
+    )
+    lines = rungraph("get", run_id, "--part", "steps").lines
+    row = next(place for place, line in enumerate(lines) if line.split()[:1] == [failed["name"]])
+    assert lines[row + 1].startswith(f"      {failed['error']['code']}: {failed['error']['message']}")
+
+
+@pytest.mark.usefixtures("url")
 def test_json_is_the_data(world: DemoWorld) -> None:
     run_id = ordinary_id(world.eigenpal, "completed")
     run = rungraph("get", run_id, "--json").document["run"]

@@ -1,5 +1,7 @@
 """The commands on a real terminal: what fits, what moves, and how Ctrl+C leaves it."""
 
+import signal
+
 import pytest
 from rich.cells import cell_len
 
@@ -10,6 +12,7 @@ from tests.demo.conftest import SettableClock
 from .pseudoterminal import ALTERNATE_SCREEN, MAIN_SCREEN, SHOW_CURSOR, on_terminal, plain
 
 CTRL_C = "\x03"
+ALL_FIGURES = ("input", "output", "reported", "eigenpal credits", "rightbrain credits", "reported", "model calls")
 COLOUR = "\x1b[3"
 
 
@@ -54,3 +57,43 @@ def test_long_work_shows_progress_and_can_be_interrupted(world: DemoWorld) -> No
         assert terminal.end() == 130
     assert "Traceback" not in terminal.shown
     assert terminal.shown.rstrip().endswith((SHOW_CURSOR, "\x1b[2K"))
+
+
+def test_ctrl_c_before_the_command_is_loaded_leaves_no_trace() -> None:
+    with on_terminal("runs", environment={"PYTHONPROFILEIMPORTTIME": "1"}) as terminal:
+        terminal.wait_for(r"adapters\.")
+        terminal.press(CTRL_C)
+        assert terminal.end() in (-signal.SIGINT, 130)
+    assert "Traceback" not in terminal.shown
+
+
+@pytest.mark.usefixtures("url")
+def test_ctrl_c_ends_the_wait_for_a_document() -> None:
+    with on_terminal("query", "-") as terminal:
+        terminal.press("{ providers { name\n")
+        terminal.wait_for("providers")
+        terminal.press(CTRL_C)
+        assert terminal.end() in (-signal.SIGINT, 130)
+    assert "Traceback" not in terminal.shown
+
+
+@pytest.mark.usefixtures("url")
+@pytest.mark.parametrize("command", ["runs", "usage"])
+def test_what_a_narrow_terminal_has_no_room_for_is_there_when_asked(command: str) -> None:
+    with on_terminal(command, "--provider", "eigenpal,rightbrain", "--wide", columns=50) as terminal:
+        assert terminal.end() == 0
+    lines = plain(terminal.shown).splitlines()
+    assert any(line.endswith({"runs": "  id", "usage": "  model calls"}[command]) for line in lines)
+    assert not any("no room" in line or "cut" in line for line in lines)
+
+
+@pytest.mark.usefixtures("url")
+def test_figures_that_are_left_out_are_named() -> None:
+    with on_terminal("usage", "--provider", "eigenpal,rightbrain", columns=60) as terminal:
+        assert terminal.end() == 0
+    lines = plain(terminal.shown).splitlines()
+    (head,) = (line for line in lines if "tokens" in line and "runs" in line)
+    assert lines[-1].startswith("rungraph: columns for which there is no room: ")
+    left_out = lines[-1].removesuffix("; --wide shows them").rpartition(": ")[2].split(", ")
+    assert left_out == [name for name in ALL_FIGURES if name not in head]
+    assert "eigenpal credits" in left_out

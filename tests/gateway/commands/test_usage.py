@@ -1,11 +1,21 @@
 """`rungraph usage`."""
 
+from typing import Any
+
 import pytest
 
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
 
-from .asking import rungraph
+from .asking import rungraph, scripted
+
+ROW: dict[str, Any] = {
+    **dict.fromkeys(("runs", "runsReportingTokens", "runsReportingCost", "runsReportingCredits"), 1),
+    **dict.fromkeys(("inputTokens", "outputTokens", "totalTokens", "modelCalls")),
+    "costs": [],
+    "credits": [],
+}
+EMPTY: dict[str, Any] = {"rows": [], "total": ROW, "runsFailed": 0, "sources": []}
 
 
 @pytest.mark.usefixtures("url")
@@ -72,3 +82,17 @@ def test_what_makes_no_sense(flags: tuple[str, str], sentence: str) -> None:
     ended = rungraph("usage", *flags)
     assert (ended.code, ended.out) == (2, "")
     assert sentence in ended.err
+
+
+@pytest.mark.usefixtures("url")
+def test_a_figure_that_nobody_reports_has_no_chart() -> None:
+    ended = rungraph("usage", "--provider", "eigenpal", "--group-by", "month", "--figure", "cost")
+    assert ended.err == "rungraph: there is no chart: no run reports cost\n"
+    assert ended.lines[-1].startswith("total ")
+
+
+def test_runs_without_a_time_come_last() -> None:
+    report = {**EMPTY, "rows": [{**ROW, "bucketStart": "2026-05-01T00:00:00Z"}, {**ROW, "bucketStart": None}]}
+    with scripted({"data": {"usage": report}}) as gateway:
+        ended = rungraph("usage", "--url", gateway.url, "--group-by", "month")
+    assert [line.split()[0] for line in ended.lines[:5]] == ["month", "2026-05", "-", ended.lines[3], "total"]

@@ -65,11 +65,17 @@ class ListedAdapter(FakeAdapter, ListsRuns):
         self.max_page_size = max_page_size  # pyright: ignore[reportIncompatibleVariableOverride]
         self.script = Script(list(steps))
         self.queries: list[RunQuery] = []
+        self.left: set[str] = set()
+        """Ids of runs that are not listed any more; cursors that name them still lead on."""
 
     def __repr__(self) -> str:
         times = [run.created_at and int((run.created_at - EPOCH).total_seconds()) for run in self.runs]
         shown = " ".join(f"{run.native_id}@{time}" for run, time in zip(self.runs, times, strict=True))
         return f"<{self.name} [{shown}] by {self.max_page_size} {self.script.steps}>"
+
+    @property
+    def listed(self) -> list[RunRecord]:
+        return [run for run in self.runs if run.native_id not in self.left]
 
     def arrive(self, run: RunRecord) -> None:
         self.runs.insert(0, structs.replace(run, provider=self.name))
@@ -100,9 +106,9 @@ class ListedAdapter(FakeAdapter, ListsRuns):
         start = 0
         if query.cursor is not None and (native_id := query.cursor.partition(":")[2].rstrip("~")):
             start = next((n + 1 for n, run in enumerate(self.runs) if run.native_id == native_id), len(self.runs))
-        rows = self.runs[start : start + limit]
-        more = start + limit < len(self.runs)
-        return Page(tuple(rows), f"0:{rows[-1].native_id}" if more else None)
+        rows = [run for run in self.runs[start:] if run.native_id not in self.left]
+        more = len(rows) > limit
+        return Page(tuple(rows[:limit]), f"0:{rows[limit - 1].native_id}" if more else None)
 
     def _numbered(self, query: RunQuery, limit: int) -> Page:
         page, size = 1, limit

@@ -22,6 +22,7 @@ STATES = (
         tail="ba9876543210",
         last=RowKey(1_780_000_000_000_000, "run/ä"),
         floor=-5,
+        tied=("cb9876543210",),
         gap=True,
     ),
 )
@@ -103,7 +104,7 @@ def test_any_text_is_refused_or_read(cursor: str) -> None:
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
         lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("vdskcualtfegi"), inner, max_size=4)
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("vdskcualtfegim"), inner, max_size=4)
         ),
         max_leaves=8,
     ),
