@@ -45,8 +45,14 @@ class FakeLoader:
         def settle(turns: int) -> None:
             if turns:
                 loop.call_soon(settle, turns - 1)
-            elif not future.done():
-                future.set_exception(outcome) if isinstance(outcome, Exception) else future.set_result(outcome)
+            elif future.done():
+                pass
+            elif isinstance(outcome, Exception):
+                future.set_exception(outcome)
+                # Marks it as retrieved, as the real loader does: an operation may have failed before.
+                future.exception()
+            else:
+                future.set_result(outcome)
 
         settle(len(native_id) % 3)
         return future
