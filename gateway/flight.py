@@ -87,7 +87,10 @@ class Flights(Generic[K, P, V]):
         return {key: _result(boarded[key], key) for key in wants}
 
     def _find(self, source: str, key: K, parts: frozenset[P]) -> _Flight[K, P, V] | None:
-        return next((flight for flight in self._flights.get((source, key), ()) if flight.serves(key, parts)), None)
+        flights = self._flights.get((source, key))
+        if flights is None:
+            return None
+        return next((flight for flight in flights if flight.serves(key, parts)), None)
 
     def _start(
         self,
