@@ -45,7 +45,7 @@ class UpstreamClient:
     """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
 
     A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`. It is on the budget
-    of the request that it is for (`adapters.budget`), and passes `gate`; downloads are bounded by themselves.
+    of the request that it is for (`adapters.budget`), and passes `gate`. So does a download until it begins.
     """
 
     def __init__(
@@ -79,8 +79,10 @@ class UpstreamClient:
             carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
         self._carrier = carrier
         self._resolve = resolve
-        self._downloads = Downloads(provider, settings, auth, carrier, self.error_of, resolve)
         self._retry = Retry(settings, self._timing, self.gate.traffic)
+        self._downloads = Downloads(
+            provider, settings, auth, carrier, self.error_of, resolve, gate=self.gate, retry=self._retry
+        )
 
     def with_auth(self, auth: Auth) -> "UpstreamClient":
         """The same API, asked with another credential over the same connections, which stay this client's.
