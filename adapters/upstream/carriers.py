@@ -81,7 +81,7 @@ class RustCarrier:
         status, received = response.status.as_int(), _Received(response.headers)
         declared = received.get("content-length")
         # A compressed body has no length here: it is counted while it is unpacked.
-        if declared is not None and int(declared) <= max_bytes:
+        if declared is not None and _LENGTH.fullmatch(declared) and int(declared) <= max_bytes:
             return status, received, bytes(await response.bytes())
         body = bytearray()
         async with aclosing(_chunks(response)) as chunks:
@@ -129,6 +129,7 @@ class RustCarrier:
         )
 
 
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _METHODS = {
     "GET": Method.GET,
     "HEAD": Method.HEAD,

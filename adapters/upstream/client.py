@@ -36,6 +36,10 @@ class _Request(NamedTuple):
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
 
+_LEADS_AWAY = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
+"""An empty, "." or ".." part of a path."""
+
+
 def _quoted(segment: str) -> str:
     # Most segments need no quoting, and `quote` costs more than to see that.
     return segment if _PLAIN.fullmatch(segment) else quote(segment, safe="")
@@ -107,7 +111,12 @@ class UpstreamClient:
     def download(
         self, *segments: str, params: Mapping[str, str | int] | None = None, part: ByteRange | None = None
     ) -> AbstractAsyncContextManager[Download]:
-        """A file, all of it or a part. Leaving the block ends the download; see `Downloads`."""
+        """A file, all of it or a part. Leaving the block ends the download; see `Downloads`.
+
+        A segment may hold slashes, which are quoted. Whoever unquotes them must not be led to another place.
+        """
+        if any(map(_LEADS_AWAY.search, segments)):
+            raise errors.InvalidInput("this can't be a file of a run", provider=self.provider)
         try:
             url = self._url(segments, params)
         except UnicodeEncodeError:
@@ -237,7 +246,7 @@ class UpstreamClient:
             ) from None
         except FOREIGN as error:
             # The client's text is dropped: it may hold the URL.
-            raise meaning(error)(provider=self.provider) from error
+            raise meaning(error)(provider=self.provider, upstream_status=None) from error
         reply = Reply(self.provider, *answer)
         if 200 <= reply.status < 300:
             return reply

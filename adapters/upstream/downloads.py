@@ -138,8 +138,12 @@ class Downloads:
             location = answer.headers.get("location")
             if not location:
                 raise self._bad("the file's redirect says no place", answer)
-            url = target(url, location)
-            place, address = await self._checked(url, answer)
+            try:
+                url = target(url, location)
+                place = origin(url)
+            except ValueError as error:
+                raise self._bad(f"the file's redirect can't be followed: {error}", answer) from None
+            address = await self._checked(place, answer)
             # For good: a storage that redirects back must not choose what the credential is used for.
             is_away = is_away or place != self._home
 
@@ -172,23 +176,19 @@ class Downloads:
                 return answer
             error = await self._error(answer, is_away=is_away)
         except FOREIGN as foreign:
-            raise meaning(foreign)(provider=self._provider) from foreign
+            raise meaning(foreign)(provider=self._provider, upstream_status=None) from foreign
         raise error
 
-    async def _checked(self, url: str, answer: Streamed) -> tuple[Origin, str | None]:
-        """The origin of a redirect's URL, and the address to connect to where it is not for the network to choose."""
-        try:
-            place = origin(url)
-        except ValueError as error:
-            raise self._bad(f"the file's redirect can't be followed: {error}", answer) from None
+    async def _checked(self, place: Origin, answer: Streamed) -> str | None:
+        """The address to connect to for a redirect to this origin, where it is not for the network to choose."""
         scheme, host, port = place
         if place == self._home:
-            return place, None
+            return None
         if scheme not in ("https", self._home[0]):
             raise self._bad("the file's redirect leads away from TLS", answer)
         if self._settings.download_hosts:
             if is_listed(host, self._settings.download_hosts):
-                return place, None
+                return None
             raise self._bad("the file's redirect leads to a host that download_hosts does not name", answer)
         found = await self._addresses(host, port)
         allowed = {Reach.PUBLIC}
@@ -199,7 +199,7 @@ class Downloads:
             allowed |= homes - {Reach.SPECIAL}
         if not {reach(address) for address in found} <= allowed:
             raise self._bad("the file's redirect leads into a network that is not the provider's", answer)
-        return place, str(found[0])
+        return str(found[0])
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         try:
@@ -243,7 +243,7 @@ class Downloads:
         elif part is None or not _CONTENT_RANGE.fullmatch(headers.get("content-range", "")):
             raise self._bad("the provider answered with a range that was not asked for", answer)
         most, length = self._settings.max_download_bytes, headers.get("content-length", "")
-        if most is not None and length.isdigit() and int(length) > most:
+        if most is not None and length.isdecimal() and int(length) > most:
             raise self._too_large(most, answer)
         return headers
 
@@ -263,7 +263,7 @@ class Downloads:
         except TimeoutError:
             raise errors.TimedOut("the file stopped arriving", provider=self._provider) from None
         except FOREIGN as error:
-            raise meaning(error)(provider=self._provider) from error
+            raise meaning(error)(provider=self._provider, upstream_status=answer.status) from error
 
     def _bad(self, message: str, answer: Streamed) -> errors.BadResponse:
         return errors.BadResponse(message, provider=self._provider, upstream_status=answer.status)

@@ -117,7 +117,9 @@ def test_redirects_end(world: Parties) -> None:
     assert len(world.provider.seen) == 4
 
 
-@pytest.mark.parametrize("location", ["http://%31/", "ftp://x/", "http://u:p@x.example/", "http://x.example\\@y/"])
+@pytest.mark.parametrize(
+    "location", ["http://%31/", "https://[::1/", "ftp://x/", "http://u:p@x.example/", "http://x.example\\@y/"]
+)
 def test_a_redirect_to_nowhere(world: Parties, location: str) -> None:
     world.locations.append(location)
     with pytest.raises(errors.BadResponse, match="can't be followed"):

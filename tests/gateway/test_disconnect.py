@@ -71,9 +71,8 @@ def test_the_work_ends_with_the_client(request_: str, caplog: pytest.LogCaptureF
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(REQUESTS[request_])
             await upstream.asked.wait()
-            of_upstream = {task for task in asyncio.all_tasks() if "raw_server" in str(task)}
             writer.close()
-            while left := asyncio.all_tasks() - before - of_upstream:
+            while left := {task for task in asyncio.all_tasks() - before if "raw_server" not in str(task)}:
                 await asyncio.wait(left)
 
     run(asyncio.wait_for(scenario(), IN_TIME))
