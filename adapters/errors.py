@@ -23,7 +23,7 @@ These are errors of *our call*. What went wrong inside a run is data: `model.Run
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 from .text import clean
 
@@ -47,6 +47,13 @@ class ErrorCode(Enum):
     UNSUPPORTED = "UNSUPPORTED"
     INTERNAL = "INTERNAL"
     UNKNOWN = "UNKNOWN"
+
+
+class _Details(TypedDict, total=False):
+    retry_after_ms: int | None
+    raw_code: str | None
+    upstream_request_id: str | None
+    unsent: bool
 
 
 class AdapterError(Exception):
@@ -149,6 +156,12 @@ class Unavailable(AdapterError):
 class BadResponse(AdapterError):
     code = ErrorCode.BAD_RESPONSE
     default_message = "the provider's answer is not what it documents"
+
+    def __init__(
+        self, message: str | None = None, *, provider: str, upstream_status: int | None = 200, **more: Unpack[_Details]
+    ) -> None:
+        # Whoever reads an answer far enough to see that it is wrong has one that says it is a success.
+        super().__init__(message, provider=provider, upstream_status=upstream_status, **more)
 
 
 class Unsupported(AdapterError):

@@ -193,7 +193,7 @@ class McpClient:
             raw_code=None if number is None else str(number),
         )
 
-    def _bad(self, message: str, status: int | None = None) -> errors.BadResponse:
+    def _bad(self, message: str, status: int | None = 200) -> errors.BadResponse:
         return errors.BadResponse(message, provider=self._upstream.provider, upstream_status=status)
 
 

@@ -116,9 +116,10 @@ class ProviderSettings(BaseModel):
     `breaker_failures` failures in a row (0: never) the provider is left alone for `breaker_pause_ms`, which doubles. No
     pause, this one or one that the provider asks for, is longer than `max_pause_ms`.
 
-    Files are not bounded by these, but by `max_download_bytes`, where it is set, and by `download_idle_timeout_ms`
-    between two pieces. `download_hosts` are the only hosts that the provider may redirect a download to, wherever they
-    are; with none it may redirect to any public host, and to one in a network that it is in itself.
+    Asking for a file is a call like any other until the file begins. It is bounded by `max_download_bytes`, where it is
+    set, and by `download_idle_timeout_ms` between two pieces. `download_hosts` are the only hosts that the provider may
+    redirect a download to, wherever they are; with none it may redirect to any public host, and to one in a network
+    that it is in itself.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

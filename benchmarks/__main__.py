@@ -39,25 +39,19 @@ class Benchmark:
 
     async def upstream_calls(self, workload: Workload) -> int:
         """What the second of two equal operations asks upstream: the first one opens connections and fills caches."""
-        http = client()
-        try:
+        async with client() as http:
             await post(http, self.url(workload), workload.bodies[0])
             before = int(await get(http, f"{self.upstream}/calls"))
             await post(http, self.url(workload), workload.bodies[0])
             return int(await get(http, f"{self.upstream}/calls")) - before
-        finally:
-            await http.close()
 
     async def sample(self, workload: Workload | None, in_flight: int, seconds: float) -> Sample:
         """One cell; None is the bare proxy."""
-        http = client()
-        try:
+        async with client() as http:
             url = self.proxied if workload is None else self.url(workload)
             bodies: Sequence[bytes] = () if workload is None else workload.bodies
             await load(http, url, bodies, in_flight=in_flight, seconds=seconds / 4)
             return await load(http, url, bodies, in_flight=in_flight, seconds=seconds)
-        finally:
-            await http.close()
 
     def memory_mb(self, server: str) -> float:
         """Resident memory of a server's process; 0 where the system does not tell."""

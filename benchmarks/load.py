@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import cycle
 from time import perf_counter
 
-from pyreqwest.client import Client, ClientBuilder
+from wreq import Client
 
 JSON = {"content-type": "application/json"}
 
@@ -22,23 +22,25 @@ class Sample:
 
 
 def client() -> Client:
-    return ClientBuilder().timeout(timedelta(seconds=30)).build()
+    return Client(timeout=timedelta(seconds=30))
 
 
 async def post(http: Client, url: str, body: bytes) -> bytes:
     """The answer to one operation; RuntimeError where it is an error."""
-    response = await http.post(url).headers(JSON).body_bytes(body).build().send()
+    response = await http.post(url, headers=JSON, body=body)
     answer = bytes(await response.bytes())
-    if response.status != 200 or b'"errors"' in answer:
-        raise RuntimeError(f"{url} answered {response.status}: {answer[:300]!r}")
+    status = response.status.as_int()
+    if status != 200 or b'"errors"' in answer:
+        raise RuntimeError(f"{url} answered {status}: {answer[:300]!r}")
     return answer
 
 
 async def get(http: Client, url: str) -> bytes:
-    response = await http.get(url).build().send()
+    response = await http.get(url)
     answer = bytes(await response.bytes())
-    if response.status != 200:
-        raise RuntimeError(f"{url} answered {response.status}: {answer[:300]!r}")
+    status = response.status.as_int()
+    if status != 200:
+        raise RuntimeError(f"{url} answered {status}: {answer[:300]!r}")
     return answer
 
 

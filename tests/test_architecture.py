@@ -62,7 +62,7 @@ def test_one_module_a_side_knows_the_http_client() -> None:
         str(path.relative_to(ROOT))
         for folder in (ADAPTERS, GATEWAY)
         for path in sources(folder)
-        if {name.split(".")[0] for name in imports(path)} & {"httpx", "pyreqwest", "aiohttp", "requests"}
+        if {name.split(".")[0] for name in imports(path)} & {"httpx", "pyreqwest", "wreq", "aiohttp", "requests"}
     }
     assert {path for path in knowing if not path.startswith("adapters/testing/")} == HTTP_CLIENTS
 

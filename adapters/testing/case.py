@@ -50,6 +50,17 @@ class Batch:
     scenario: str = "batch"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """A file: the native id of its run, its path there, and the place that it is asked for at: path, from the host's
+    root, and query, both decoded."""
+
+    run: str
+    path: str
+    place: str
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorSample:
     """An error reply as the provider documents it, and what is to be read from it."""
@@ -86,6 +97,7 @@ class Case:
     error_samples: Sequence[ErrorSample] = ()
     listing: Listing | None = None
     batch: Batch | None = None
+    files: Files | None = None
 
     @property
     def name(self) -> str:

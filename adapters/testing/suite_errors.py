@@ -179,6 +179,7 @@ class ErrorSuite(Suite):
         transport = FaultyTransport(fault)
         error = self._error(transport)
         assert type(error) is BadResponse
+        assert error.upstream_status == status
         assert len(transport.requests) == 1, "a redirect is not followed and a broken reply is not asked for again"
 
     def test_truncated_body(self) -> None:

@@ -1,6 +1,6 @@
 """Calls to a provider over HTTP: the only package that knows an HTTP client.
 
-A Rust connection pool (pyreqwest) carries them, because httpx's own pool loses throughput as concurrency grows. Any
+A Rust connection pool (wreq) carries them: httpx's own loses throughput as concurrency grows. Any
 `httpx.AsyncBaseTransport` can take its place, and httpx's headers and exceptions are understood all the same.
 """
 

@@ -1,21 +1,34 @@
 """What carries requests: the only module that knows HTTP clients."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+import os
+import re
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
-from pyreqwest import exceptions as rust
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.request import RequestBuilder, StreamRequest
-from pyreqwest.response import Response
+from wreq import Client, Method, Response
+from wreq import exceptions as rust
+from wreq.dns import DnsOptions
+from wreq.header import HeaderMap
+from wreq.redirect import Policy
+from wreq.runtime import Runtime
+from wreq.tls import CertStore
 
 from adapters import errors
 from adapters.settings import ProviderSettings
 from adapters.text import clean
+
+if TYPE_CHECKING:
+    # Known to type checkers only.
+    from wreq import Request
 
 Transport = httpx.AsyncBaseTransport
 """What carries requests; anything else can take the network's place in tests."""
@@ -45,58 +58,38 @@ class Streamed:
 class RustCarrier:
     """The connection pool of one provider. It never follows a redirect and keeps no cookies.
 
-    It times out connecting, and calls that wait for more of an answer. A call as a whole is bounded by
-    `UpstreamClient`; it is here, too, since pyreqwest 0.15 goes on with a call that is cancelled, unseen, until its own
-    time is over.
+    A call whose caller is cancelled ends at once: its connection is closed, or its stream of HTTP/2 reset. So whoever
+    makes a call bounds it as a whole; here are only the limits of connecting, and of each silence.
     """
 
     def __init__(self, settings: ProviderSettings) -> None:
-        self._timeout = timedelta(milliseconds=settings.timeout_ms)
-        # The calls' own limit says it all where it is not the longer one.
-        self._read_s = settings.read_timeout_ms / 1000 if settings.read_timeout_ms < settings.timeout_ms else None
         self._settings = settings
-        self._client = self._builder().build()
-        self._leaving: set[asyncio.Future[None]] = set()
+        self._client: Client | None = self._opened()
+        # The calls' own limit says it all where it is not the longer one.
+        bounds_silence = settings.read_timeout_ms < settings.timeout_ms
+        self._longest_silence = timedelta(milliseconds=settings.read_timeout_ms) if bounds_silence else None
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
     ) -> Answer:
-        request = self._client.request(method, url).headers(headers).timeout(self._timeout)
+        request: Request = {"headers": _sendable(headers)}
         if content is not None:
-            request = request.body_bytes(content)
-        if self._read_s is not None:
-            return await self._watched(request, max_bytes, self._read_s)
-        async with request.build_streamed() as response:
-            declared = response.get_header("content-length")
-            # A compressed body has no length here: it is counted while it is unpacked.
-            if declared is not None and int(declared) <= max_bytes:
-                return response.status, response.headers, bytes(await response.bytes())
-            chunks = bytearray()
-            while (chunk := await response.body_reader.read()) is not None:
-                chunks += chunk
-                if len(chunks) > max_bytes:
-                    raise TooLarge(response.status)
-            return response.status, response.headers, bytes(chunks)
-
-    async def _watched(self, request: RequestBuilder, max_bytes: int, read_s: float) -> Answer:
-        """The same, given up where nothing arrives for some time. pyreqwest has that for all of a client, or not."""
-        loop = asyncio.get_running_loop()
-        chunks = bytearray()
-        try:
-            async with asyncio.timeout(self._settings.connect_timeout_ms / 1000 + read_s) as silence:
-                # Without it, the headers would be kept back until a buffer is full.
-                async with request.streamed_read_buffer_limit(0).build_streamed() as response:
-                    silence.reschedule(loop.time() + read_s)
-                    async for chunk in _chunks(response):
-                        silence.reschedule(loop.time() + read_s)
-                        chunks += chunk
-                        if len(chunks) > max_bytes:
-                            raise TooLarge(response.status)
-                    return response.status, response.headers, bytes(chunks)
-        except rust.PyreqwestError:
-            raise
-        except TimeoutError:
-            raise httpx.ReadTimeout("nothing arrives") from None
+            request["body"] = content
+        if self._longest_silence is not None:
+            request["read_timeout"] = self._longest_silence
+        response = await self._pool.request(_METHODS[method], url, **request)
+        status, received = response.status.as_int(), _Received(response.headers)
+        declared = received.get("content-length")
+        # A compressed body has no length here: it is counted while it is unpacked.
+        if declared is not None and _LENGTH.fullmatch(declared) and int(declared) <= max_bytes:
+            return status, received, bytes(await response.bytes())
+        body = bytearray()
+        async with aclosing(_chunks(response)) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > max_bytes:
+                    raise TooLarge(status)
+        return status, received, bytes(body)
 
     @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str], address: str | None) -> AsyncGenerator[Streamed]:
@@ -105,67 +98,98 @@ class RustCarrier:
         `address` is that of the URL's host, whatever a resolver says. The connection to one is not of the pool, which
         asks a resolver, and is closed afterwards.
         """
-        client = self._client if address is None else await asyncio.to_thread(self._pinned, url, address)
-        # Without it, the headers would be kept back until a buffer is full.
-        request = client.get(url).headers(headers).streamed_read_buffer_limit(0)
-        try:
-            async with self._left_when_cancelled(request.build_streamed()) as response:
-                yield Streamed(response.status, response.headers, _chunks(response))
-        finally:
-            if address is not None:
-                await client.close()
-
-    @asynccontextmanager
-    async def _left_when_cancelled(self, request: StreamRequest) -> AsyncGenerator[Response]:
-        """The answer to a request. A caller that is cancelled before the answer begins leaves as soon as it does.
-
-        pyreqwest goes on with a request whose caller is cancelled, and would read a file that nobody wants.
-        """
-        opening = asyncio.ensure_future(request.__aenter__())
-        try:
-            response = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            leaving = asyncio.ensure_future(_leave(opening, request))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-            raise
-        try:
-            yield response
-        finally:
-            await request.__aexit__(None, None, None)
+        client = self._pool if address is None else await asyncio.to_thread(self._opened, url, address)
+        async with await client.get(url, headers=_sendable(headers)) as response, aclosing(_chunks(response)) as chunks:
+            yield Streamed(response.status.as_int(), _Received(response.headers), chunks)
 
     async def aclose(self) -> None:
-        for leaving in self._leaving:
-            leaving.cancel()
-        await self._client.close()
-        # Its idle connections close when nothing refers to it any more, which may be long after this.
-        del self._client
+        """Close idle connections. Calls under way keep theirs, and end as they would have."""
+        self._client = None
 
-    def _builder(self) -> ClientBuilder:
-        return (
-            ClientBuilder()
-            .connect_timeout(timedelta(milliseconds=self._settings.connect_timeout_ms))
-            .pool_max_idle_per_host(self._settings.max_connections)
-            .follow_redirects(False)
-            .default_cookie_store(False)
-            .referer(False)
-            .http2(True)
+    @property
+    def _pool(self) -> Client:
+        if self._client is None:
+            raise httpx.ConnectError("the connections to this provider are closed")
+        return self._client
+
+    def _opened(self, url: str = "", address: str | None = None) -> Client:
+        names = DnsOptions(system_dns=True)
+        if address is not None:
+            # The port is that of the URL. An address in the URL itself is never looked up.
+            names.add_resolve(urlsplit(url).hostname or "", [ip_address(address)])
+        return Client(
+            runtime=_runtime(),
+            connect_timeout=timedelta(milliseconds=self._settings.connect_timeout_ms),
+            pool_max_idle_per_host=self._settings.max_connections,
+            redirect=Policy.none(),
+            cookie_store=False,
+            referer=False,
+            dns_options=names,
+            tls_verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         )
 
-    def _pinned(self, url: str, address: str) -> Client:
-        # The port is that of the URL. An address in the URL itself is never looked up.
-        return self._builder().resolve(urlsplit(url).hostname or "", address, 0).build()
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_METHODS = {
+    "GET": Method.GET,
+    "HEAD": Method.HEAD,
+    "POST": Method.POST,
+    "PUT": Method.PUT,
+    "PATCH": Method.PATCH,
+    "DELETE": Method.DELETE,
+}
 
 
-async def _leave(opening: "asyncio.Future[Response]", request: StreamRequest) -> None:
-    with suppress(*FOREIGN):
-        await opening
-        await request.__aexit__(None, None, None)
+@cache
+def _runtime() -> Runtime:
+    """One thread for all connections of a process: it is quicker than several, which would contend with Python's."""
+    return Runtime(workers=1)
+
+
+@cache
+def _trusted(*_places: str | None) -> CertStore:
+    """The certificates that the system trusts, or those in the places that these variables name.
+
+    Python knows more places than the Rust side, which in turn knows folders whose files Python reads only when needed.
+    """
+    known = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return CertStore(der_certs=known, default_paths=True)
+
+
+def _sendable(headers: Mapping[str, str]) -> HeaderMap:
+    try:
+        return HeaderMap(headers)
+    except (RuntimeError, UnicodeEncodeError):
+        # Nothing of the value is said: it may be a credential.
+        raise httpx.LocalProtocolError("a header can't be sent") from None
+
+
+class _Received(Mapping[str, str]):
+    """Headers of an answer. They are read as text where they are asked for: most are not."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: HeaderMap) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        value = self._headers.get(name)
+        if value is None:
+            raise KeyError(name)
+        return str(value, "latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(name, "latin-1") for name in self._headers.keys())  # noqa: SIM118 - it iterates over pairs
+
+    def __len__(self) -> int:
+        return len(self._headers.keys())
 
 
 async def _chunks(response: Response) -> AsyncGenerator[bytes]:
-    while (chunk := await response.body_reader.read_chunk()) is not None:
-        yield bytes(chunk)
+    async with response.stream() as frames:
+        async for frame in frames:
+            if not isinstance(frame, HeaderMap):
+                yield bytes(frame)
 
 
 class TransportCarrier:
@@ -213,12 +237,19 @@ TRANSPORT_ERRORS: Sequence[tuple[type[Exception], type[errors.AdapterError]]] = 
     (httpx.TooManyRedirects, errors.BadResponse),
     (httpx.StreamError, errors.BadResponse),
     (httpx.HTTPError, errors.Unavailable),
-    (rust.ConnectTimeoutError, errors.Unavailable),
-    (rust.RequestTimeoutError, errors.TimedOut),
+    (rust.ConnectionError, errors.Unavailable),
+    (rust.ConnectionResetError, errors.Unavailable),
+    (rust.ProxyConnectionError, errors.Unavailable),
+    (rust.TlsError, errors.Unavailable),
+    (rust.RequestError, errors.Unavailable),
+    (rust.TimeoutError, errors.TimedOut),
     (rust.BuilderError, errors.InvalidInput),
-    (rust.BodyDecodeError, errors.BadResponse),
-    (rust.DecodeError, errors.BadResponse),
-    (rust.PyreqwestError, errors.Unavailable),
+    (rust.BodyError, errors.BadResponse),
+    (rust.DecodingError, errors.BadResponse),
+    (rust.RedirectError, errors.BadResponse),
+    (rust.StatusError, errors.BadResponse),
+    (rust.UpgradeError, errors.BadResponse),
+    (rust.WebSocketError, errors.BadResponse),
 )
 """What each exception of the HTTP clients means; the first that fits. Total over both families."""
 
@@ -228,13 +259,20 @@ FOREIGN: tuple[type[Exception], ...] = tuple(foreign for foreign, _ in TRANSPORT
 
 def meaning(error: Exception) -> type[errors.AdapterError]:
     """What an exception of the HTTP clients means."""
-    if isinstance(error, rust.ConnectTimeoutError) and not _says(error, "(Connect)"):
-        # pyreqwest reports every timeout before the headers as one of the connection.
+    if isinstance(error, rust.BodyError) and "source: TimedOut" in str(error):
+        # Its class is that of everything that happens while a body is read.
         return errors.TimedOut
-    if isinstance(error, rust.BodyDecodeError) and _says(error, "end of file before message length"):
+    if isinstance(error, rust.DecodingError) and "IncompleteBody" in str(error):
         # The connection ended in the middle of an answer; others are garbled.
         return errors.Unavailable
+    if isinstance(error, rust.RequestError) and "netty::Error(Parse(" in str(error):
+        # What came is not HTTP; in others nothing came.
+        return errors.BadResponse
     return next(ours for foreign, ours in TRANSPORT_ERRORS if isinstance(error, foreign))
+
+
+_TOLD = re.compile(r'\b(?:message|error|reason): "((?:[^"\\]|\\.)*)"')
+"""What the Rust side quotes of an operating system, resolver or TLS library, in its own form of an error."""
 
 
 def reason(error: errors.AdapterError) -> str | None:
@@ -242,16 +280,5 @@ def reason(error: errors.AdapterError) -> str | None:
 
     For who operates the gateway, not for its callers: it may name what is in the provider's network.
     """
-    cause = error.__cause__
-    causes = _causes(cause) if isinstance(cause, rust.DetailedPyreqwestError) else ()
-    return clean(causes[-1]) if causes else None
-
-
-def _says(error: rust.DetailedPyreqwestError, words: str) -> bool:
-    """Whether a cause of an error says so: its class alone does not tell."""
-    return any(words in cause for cause in _causes(error))
-
-
-def _causes(error: rust.DetailedPyreqwestError) -> Sequence[str]:
-    """What led to an error, the outermost first."""
-    return [cause["message"] for cause in (error.details or {}).get("causes") or ()]
+    told = _TOLD.findall(str(error.__cause__))
+    return clean(told[-1]) if told else None

@@ -36,6 +36,10 @@ class _Request(NamedTuple):
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
 
+_LEADS_AWAY = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
+"""An empty, "." or ".." part of a path."""
+
+
 def _quoted(segment: str) -> str:
     # Most segments need no quoting, and `quote` costs more than to see that.
     return segment if _PLAIN.fullmatch(segment) else quote(segment, safe="")
@@ -45,7 +49,7 @@ class UpstreamClient:
     """One provider's API. Every failure is an AdapterError that names the provider and holds no secret.
 
     A call is given up after `settings.timeout_ms`, its answer beyond `settings.max_response_bytes`. It is on the budget
-    of the request that it is for (`adapters.budget`), and passes `gate`; downloads are bounded by themselves.
+    of the request that it is for (`adapters.budget`), and passes `gate`. So does a download until it begins.
     """
 
     def __init__(
@@ -79,8 +83,10 @@ class UpstreamClient:
             carrier = RustCarrier(settings) if transport is None else TransportCarrier(transport)
         self._carrier = carrier
         self._resolve = resolve
-        self._downloads = Downloads(provider, settings, auth, carrier, self.error_of, resolve)
         self._retry = Retry(settings, self._timing, self.gate.traffic)
+        self._downloads = Downloads(
+            provider, settings, auth, carrier, self.error_of, resolve, gate=self.gate, retry=self._retry
+        )
 
     def with_auth(self, auth: Auth) -> "UpstreamClient":
         """The same API, asked with another credential over the same connections, which stay this client's.
@@ -105,7 +111,12 @@ class UpstreamClient:
     def download(
         self, *segments: str, params: Mapping[str, str | int] | None = None, part: ByteRange | None = None
     ) -> AbstractAsyncContextManager[Download]:
-        """A file, all of it or a part. Leaving the block ends the download; see `Downloads`."""
+        """A file, all of it or a part. Leaving the block ends the download; see `Downloads`.
+
+        A segment may hold slashes, which are quoted. Whoever unquotes them must not be led to another place.
+        """
+        if any(map(_LEADS_AWAY.search, segments)):
+            raise errors.InvalidInput("this can't be a file of a run", provider=self.provider)
         try:
             url = self._url(segments, params)
         except UnicodeEncodeError:
@@ -235,7 +246,7 @@ class UpstreamClient:
             ) from None
         except FOREIGN as error:
             # The client's text is dropped: it may hold the URL.
-            raise meaning(error)(provider=self.provider) from error
+            raise meaning(error)(provider=self.provider, upstream_status=None) from error
         reply = Reply(self.provider, *answer)
         if 200 <= reply.status < 300:
             return reply

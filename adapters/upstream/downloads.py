@@ -2,6 +2,9 @@
 
 Nothing is gathered: the next piece is read when the last one was taken. The provider may redirect to a storage, which
 never gets the provider's credential, and which must not lead into a network that the provider itself is not in.
+
+Asking the provider for a file is a call like any other, until the head of its answer is there. The file itself is not:
+a client that reads slowly must keep no other call waiting.
 """
 
 import asyncio
@@ -13,12 +16,16 @@ from dataclasses import dataclass
 from adapters import errors
 from adapters.addresses import Address, Origin, Reach, Resolve, is_listed, origin, reach, target
 from adapters.auth import Auth
+from adapters.budget import CURRENT
 from adapters.settings import ProviderSettings
 
 from .carriers import FOREIGN, Carrier, Streamed, meaning
+from .gate import Gate
 from .replies import Reply, retry_after_ms
+from .retry import Retry, is_passing
 
 MAX_REDIRECTS = 3
+_FILES = frozenset({200, 206, 416})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_ERROR_BYTES = 64 * 1024
 _PASSED = ("content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified")
@@ -66,6 +73,8 @@ class Downloads:
         carrier: Carrier,
         error_of: Callable[[Reply], errors.AdapterError],
         resolve: Resolve,
+        gate: Gate,
+        retry: Retry,
     ) -> None:
         self._provider = provider
         self._settings = settings
@@ -73,6 +82,8 @@ class Downloads:
         self._carrier = carrier
         self._error_of = error_of
         self._resolve = resolve
+        self._gate = gate
+        self._retry = retry
         self._home = origin(settings.base_url)
 
     @asynccontextmanager
@@ -80,16 +91,21 @@ class Downloads:
         """The file at a URL of the provider. Leaving the block ends the download, whatever is left of it."""
         async with AsyncExitStack() as stack:
             try:
-                async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                    answer = await self._answer(stack, url, part)
+                async with asyncio.timeout(min(self._settings.timeout_ms / 1000, CURRENT.get().seconds_left)) as limit:
+                    try:
+                        answer = await self._answer(stack, url, part, limit)
+                    except errors.AdapterError as error:
+                        if not is_passing(error):
+                            raise
+                        answer = await self._retry.after(error, lambda: self._answer(stack, url, part, limit), limit)
             except TimeoutError:
                 raise errors.TimedOut(provider=self._provider) from None
-            except FOREIGN as error:
-                raise meaning(error)(provider=self._provider) from error
             async with aclosing(self._chunks(answer)) as chunks:
                 yield Download(answer.status, self._described(answer, part), chunks)
 
-    async def _answer(self, stack: AsyncExitStack, url: str, part: ByteRange | None) -> Streamed:
+    async def _answer(
+        self, stack: AsyncExitStack, url: str, part: ByteRange | None, limit: asyncio.Timeout
+    ) -> Streamed:
         """The answer to a GET, redirects followed; it is open until the stack is closed."""
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "rungraph"}
         if part is not None:
@@ -100,44 +116,79 @@ class Downloads:
         address: str | None = None
         redirects = 0
         while True:
-            credential = None if is_away else await self._auth.header()
-            sent = headers if credential is None else {**headers, "authorization": credential}
-            answer = await stack.enter_async_context(self._carrier.stream(url, sent, address))
-            if answer.status in (200, 206, 416):
-                return answer
-            if answer.status in _REDIRECTS:
-                redirects += 1
-                if redirects > MAX_REDIRECTS:
-                    raise self._bad("the file's redirects don't end", answer)
-                location = answer.headers.get("location")
-                if not location:
-                    raise self._bad("the file's redirect says no place", answer)
-                url = target(url, location)
-                place, address = await self._checked(url, answer)
-                # For good: a storage that redirects back must not choose what the credential is used for.
-                is_away = is_away or place != self._home
-            else:
-                error = await self._error(answer, is_away=is_away)
-                refused = credential is not None and isinstance(error, errors.Unauthenticated)
-                if not refused or renewed or credential is None or not await self._auth.renew(credential):
-                    raise error
-                renewed = True
+            # Of an answer before this one, or of an attempt that failed.
             await stack.aclose()
+            if is_away:
+                answer = await self._head(stack, url, headers, address, is_away=True)
+            else:
+                credential = await self._auth.header()
+                sent = headers if credential is None else {**headers, "authorization": credential}
+                try:
+                    answer = await self._called(stack, url, sent, limit)
+                except errors.Unauthenticated:
+                    if renewed or credential is None or not await self._auth.renew(credential):
+                        raise
+                    renewed = True
+                    continue
+            if answer.status in _FILES:
+                return answer
+            redirects += 1
+            if redirects > MAX_REDIRECTS:
+                raise self._bad("the file's redirects don't end", answer)
+            location = answer.headers.get("location")
+            if not location:
+                raise self._bad("the file's redirect says no place", answer)
+            try:
+                url = target(url, location)
+                place = origin(url)
+            except ValueError as error:
+                raise self._bad(f"the file's redirect can't be followed: {error}", answer) from None
+            address = await self._checked(place, answer)
+            # For good: a storage that redirects back must not choose what the credential is used for.
+            is_away = is_away or place != self._home
 
-    async def _checked(self, url: str, answer: Streamed) -> tuple[Origin, str | None]:
-        """The origin of a redirect's URL, and the address to connect to where it is not for the network to choose."""
+    async def _called(
+        self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], limit: asyncio.Timeout
+    ) -> Streamed:
+        """The provider's answer to one GET, for which a call's place is taken until its head is there."""
+        await self._gate.enter(limit)
         try:
-            place = origin(url)
-        except ValueError as error:
-            raise self._bad(f"the file's redirect can't be followed: {error}", answer) from None
+            answer = await self._head(stack, url, headers, None, is_away=False)
+        except errors.AdapterError as error:
+            self._gate.leave(error)
+            raise
+        except BaseException:
+            if limit.expired():
+                self._gate.leave_late()
+            else:
+                self._gate.leave_unknown()
+            raise
+        self._gate.leave()
+        return answer
+
+    async def _head(
+        self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], address: str | None, *, is_away: bool
+    ) -> Streamed:
+        """The answer to one GET: a file or a redirect. Any other raises the error that it stands for."""
+        try:
+            answer = await stack.enter_async_context(self._carrier.stream(url, headers, address))
+            if answer.status in _FILES or answer.status in _REDIRECTS:
+                return answer
+            error = await self._error(answer, is_away=is_away)
+        except FOREIGN as foreign:
+            raise meaning(foreign)(provider=self._provider, upstream_status=None) from foreign
+        raise error
+
+    async def _checked(self, place: Origin, answer: Streamed) -> str | None:
+        """The address to connect to for a redirect to this origin, where it is not for the network to choose."""
         scheme, host, port = place
         if place == self._home:
-            return place, None
+            return None
         if scheme not in ("https", self._home[0]):
             raise self._bad("the file's redirect leads away from TLS", answer)
         if self._settings.download_hosts:
             if is_listed(host, self._settings.download_hosts):
-                return place, None
+                return None
             raise self._bad("the file's redirect leads to a host that download_hosts does not name", answer)
         found = await self._addresses(host, port)
         allowed = {Reach.PUBLIC}
@@ -148,7 +199,7 @@ class Downloads:
             allowed |= homes - {Reach.SPECIAL}
         if not {reach(address) for address in found} <= allowed:
             raise self._bad("the file's redirect leads into a network that is not the provider's", answer)
-        return place, str(found[0])
+        return str(found[0])
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         try:
@@ -192,7 +243,7 @@ class Downloads:
         elif part is None or not _CONTENT_RANGE.fullmatch(headers.get("content-range", "")):
             raise self._bad("the provider answered with a range that was not asked for", answer)
         most, length = self._settings.max_download_bytes, headers.get("content-length", "")
-        if most is not None and length.isdigit() and int(length) > most:
+        if most is not None and length.isdecimal() and int(length) > most:
             raise self._too_large(most, answer)
         return headers
 
@@ -212,7 +263,7 @@ class Downloads:
         except TimeoutError:
             raise errors.TimedOut("the file stopped arriving", provider=self._provider) from None
         except FOREIGN as error:
-            raise meaning(error)(provider=self._provider) from error
+            raise meaning(error)(provider=self._provider, upstream_status=answer.status) from error
 
     def _bad(self, message: str, answer: Streamed) -> errors.BadResponse:
         return errors.BadResponse(message, provider=self._provider, upstream_status=answer.status)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Set
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -10,8 +11,9 @@ from adapters.errors import AdapterError, Unavailable
 from adapters.settings import ProviderSettings
 
 from .gate import Traffic
-from .replies import Reply
 from .timing import Timing, seconds_left
+
+T = TypeVar("T")
 
 PASSING_STATUSES: Set[int] = frozenset({408, 429, 502, 503, 504})
 
@@ -42,13 +44,11 @@ class Retry:
         self._sleep = timing.sleep
         self._traffic = traffic
 
-    async def after(
-        self, first: AdapterError, attempt: Callable[[], Awaitable[Reply]], limit: asyncio.Timeout
-    ) -> Reply:
-        """The reply to another attempt after `first`; raises the last error where there is none."""
+    async def after(self, first: AdapterError, attempt: Callable[[], Awaitable[T]], limit: asyncio.Timeout) -> T:
+        """What comes of another attempt after `first`; raises the last error where there is none."""
         known: AdapterError | None = first
 
-        async def attempted() -> Reply:
+        async def attempted() -> T:
             nonlocal known
             if known is not None:
                 error, known = known, None

@@ -4,6 +4,7 @@ The gateway's credential stays between it and the provider: a client sees the co
 it, and errors in the form of GraphQL ones.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -14,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from adapters.budget import CURRENT
 from adapters.errors import AdapterError, ErrorCode, InvalidInput, Unsupported
 from adapters.upstream import ByteRange, Download
 from gateway import encoding
 from gateway.context import Context, request_id_for
+from gateway.disconnect import ClientWatch
 from gateway.errors import RequestError, present, refused
 from gateway.providers import Provider
 from gateway.streamed import Streamed
@@ -68,10 +71,19 @@ class FilesEndpoint:
         headers = {**described.GUARDS, "x-request-id": request_id}
         # The download stays open until the answer is sent, and ends with it, however that ends.
         async with AsyncExitStack() as stack:
+            client = ClientWatch(receive)
             try:
-                response = await self._respond(request, request_id, headers, stack)
-            except Exception as error:
-                response = _refusal(error, request_id, headers)
+                try:
+                    response = await self._respond(request, request_id, headers, stack)
+                except Exception as error:
+                    response = _refusal(error, request_id, headers)
+                finally:
+                    await client.stop()
+            except asyncio.CancelledError:
+                if not client.caught():
+                    raise
+                # Nobody is there to answer.
+                return
             await response(scope, receive, send)
 
     async def _respond(
@@ -86,7 +98,11 @@ class FilesEndpoint:
         is_head = request.method == "HEAD"
         part = None if is_head else ByteRange.of(request.headers.get("range"), request.headers.get("if-range"))
         # Also for HEAD, and then given up: signed URLs of storages are for GET only.
-        download = await _opened(provider, native_id, path, part, stack)
+        token = CURRENT.set(context.budget)
+        try:
+            download = await _opened(provider, native_id, path, part, stack)
+        finally:
+            CURRENT.reset(token)
         of_content = described.of_content(download.headers)
         if download.status == 416:
             error = InvalidInput("there is no such range in this file", provider=provider.name, upstream_status=416)

@@ -41,6 +41,13 @@ def test_every_status_has_a_class() -> None:
         assert issubclass(errors.for_status(status), errors.AdapterError)
 
 
+def test_an_answer_that_is_wrong_was_a_success_unless_said_otherwise() -> None:
+    assert errors.BadResponse(provider="acme").upstream_status == 200
+    assert errors.BadResponse(provider="acme", upstream_status=None).upstream_status is None
+    error = errors.BadResponse(provider="acme", upstream_status=203, raw_code="x", unsent=True)
+    assert (error.upstream_status, error.raw_code, error.unsent) == (203, "x", True)
+
+
 def test_what_may_be_repeated() -> None:
     retryable = {kind.code.value for kind in errors.BY_CODE.values() if kind.retryable}
     assert retryable == {"RATE_LIMITED", "TIMEOUT", "INTERNAL", "UNAVAILABLE"}

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from contextlib import closing
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,10 @@ import trustme
 from hypercorn.config import Config
 
 from adapters.errors import Unavailable
+from adapters.upstream import UpstreamClient
 from tests.support import run
 
+from .stalling import LONG_MS, PATIENCE
 from .upstreams import client
 
 
@@ -39,40 +42,91 @@ def configuration(authority: trustme.CA, folder: Path, protocols: list[str]) -> 
     return made
 
 
-async def answer(config: Config) -> Any:
-    """What a client gets of a server that tells the version of HTTP it was asked with."""
+@asynccontextmanager
+async def served(app: Any, config: Config) -> AsyncGenerator[UpstreamClient]:
+    """A client of an application that runs while the block does, and answers `/version`."""
     stop = asyncio.Event()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            headers = [(b"content-type", b"application/json")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": f'"{scope["http_version"]}"'.encode()})
-        else:
-            while (await receive())["type"] != "lifespan.shutdown":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-
     serve = cast(Any, hypercorn.asyncio).serve
     serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
     port = config.bind[0].rpartition(":")[2]
-    upstream = client(f"https://localhost:{port}")
+    upstream = client(f"https://localhost:{port}", timeout_ms=LONG_MS)
     try:
         for _ in range(100):
             try:
-                return await upstream.get("version")
+                await upstream.get("version")
+                break
             except Unavailable:
                 # It is not listening yet.
                 await asyncio.sleep(0.05)
-        raise AssertionError("the server did not start")
+        yield upstream
     finally:
         await upstream.aclose()
         stop.set()
         await serving
 
 
-@pytest.mark.parametrize(("protocols", "version"), [(["h2", "http/1.1"], "2"), (["http/1.1"], "1.1")])
+async def lifespan(receive: Any, send: Any) -> None:
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def tell(scope: Any, send: Any) -> None:
+    """Answers with the version of HTTP that was asked with."""
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": f'"{scope["http_version"]}"'.encode()})
+
+
+async def version(config: Config) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await (tell(scope, send) if scope["type"] == "http" else lifespan(receive, send))
+
+    async with served(app, config) as upstream:
+        return await upstream.get("version")
+
+
+@pytest.mark.parametrize(("protocols", "newest"), [(["h2", "http/1.1"], "2"), (["http/1.1"], "1.1")])
 def test_the_newest_version_that_is_offered(
-    authority: trustme.CA, tmp_path: Path, protocols: list[str], version: str
+    authority: trustme.CA, tmp_path: Path, protocols: list[str], newest: str
 ) -> None:
-    assert run(answer(configuration(authority, tmp_path, protocols))) == version
+    assert run(version(configuration(authority, tmp_path, protocols))) == newest
+
+
+def test_a_cancelled_call_ends_alone(authority: trustme.CA, tmp_path: Path) -> None:
+    """Its stream is reset; the connection, and what else is asked over it, stays."""
+
+    async def ask() -> tuple[set[Any], Any]:
+        asked = {"/first": asyncio.Event(), "/second": asyncio.Event()}
+        left, free = asyncio.Event(), asyncio.Event()
+        clients: set[Any] = set()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "lifespan":
+                await lifespan(receive, send)
+                return
+            clients.add(scope["client"])
+            if scope["path"] in asked:
+                asked[scope["path"]].set()
+            if scope["path"] == "/first":
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                left.set()
+                return
+            if scope["path"] == "/second":
+                await free.wait()
+            await tell(scope, send)
+
+        async with served(app, configuration(authority, tmp_path, ["h2"])) as upstream:
+            first, second = (asyncio.ensure_future(upstream.get(name)) for name in ("first", "second"))
+            for event in asked.values():
+                await event.wait()
+            first.cancel()
+            async with asyncio.timeout(PATIENCE):
+                await left.wait()
+            free.set()
+            return clients, await second
+
+    clients, answer = run(ask())
+    assert answer == "2"
+    assert len(clients) == 1

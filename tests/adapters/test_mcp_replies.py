@@ -37,7 +37,7 @@ from .mcp_server import CALL, FOUND, HANDSHAKE, TOKEN, Server, replying, rpc
 def test_json_rpc_errors(error: object, code: ErrorCode) -> None:
     raised = Server(tool=lambda _, message: rpc(message, error=error)).error()
     assert raised.code is code
-    assert raised.upstream_status is None
+    assert raised.upstream_status == (200 if code is ErrorCode.BAD_RESPONSE else None)
 
 
 @pytest.mark.parametrize(

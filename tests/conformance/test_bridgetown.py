@@ -12,6 +12,7 @@ from adapters.testing.suite import (
     Listing,
     ListingSuite,
     NoBatchSuite,
+    NoFilesSuite,
     ReportedStatusSuite,
 )
 
@@ -23,7 +24,7 @@ TOOL_FAILED = {
 }
 
 
-class TestBridgeTown(AdapterSuite, ReportedStatusSuite, ListingSuite, NoBatchSuite):
+class TestBridgeTown(AdapterSuite, ReportedStatusSuite, ListingSuite, NoBatchSuite, NoFilesSuite):
     case = Case(
         adapter=BridgeTownAdapter,
         settings={"base_url": "https://bridgetown.example/mcp"},

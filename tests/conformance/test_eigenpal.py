@@ -12,6 +12,8 @@ from adapters.testing.suite import (
     Case,
     CursorListingSuite,
     ErrorSample,
+    Files,
+    FilesSuite,
     Listing,
     ReportedStatusSuite,
 )
@@ -27,7 +29,7 @@ SLOW_DOWN = {
 }
 
 
-class TestEigenpal(AdapterSuite, ReportedStatusSuite, CursorListingSuite, BatchSuite):
+class TestEigenpal(AdapterSuite, ReportedStatusSuite, CursorListingSuite, BatchSuite, FilesSuite):
     case = Case(
         adapter=EigenpalAdapter,
         settings={"base_url": "https://studio.eigenpal.example/api/v1"},
@@ -53,4 +55,5 @@ class TestEigenpal(AdapterSuite, ReportedStatusSuite, CursorListingSuite, BatchS
             rows=("runs",), row_id=("id",), limit="limit", restrictions=("source",), cursor=("nextCursor",)
         ),
         batch=Batch(rows=("runs",)),
+        files=Files(run="exec 1", path="out/a b.csv", place="/api/v1/runs/exec 1/artifacts/out/a b.csv"),
     )

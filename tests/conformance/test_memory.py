@@ -12,13 +12,14 @@ from adapters.testing.suite import (
     CursorListingSuite,
     ErrorSample,
     Listing,
+    NoFilesSuite,
     ReportedStatusSuite,
 )
 
 from .memory import MemoryAdapter
 
 
-class TestMemory(AdapterSuite, ReportedStatusSuite, CursorListingSuite, BatchSuite):
+class TestMemory(AdapterSuite, ReportedStatusSuite, CursorListingSuite, BatchSuite, NoFilesSuite):
     case = Case(
         adapter=MemoryAdapter,
         settings={"base_url": "https://memory.example/v1"},

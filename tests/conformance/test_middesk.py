@@ -12,6 +12,7 @@ from adapters.testing.suite import (
     Listing,
     ListingSuite,
     NoBatchSuite,
+    NoFilesSuite,
     ReportedStatusSuite,
 )
 
@@ -19,7 +20,7 @@ NOT_FOUND = {"errors": [{"message": "agent run not found"}]}
 BAD_PARAMETER = {"errors": [{"message": "is not a number", "parameter": "page"}]}
 
 
-class TestMiddesk(AdapterSuite, ReportedStatusSuite, ListingSuite, NoBatchSuite):
+class TestMiddesk(AdapterSuite, ReportedStatusSuite, ListingSuite, NoBatchSuite, NoFilesSuite):
     case = Case(
         adapter=MiddeskAdapter,
         settings={"base_url": "https://middesk.example/v1"},

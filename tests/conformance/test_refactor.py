@@ -5,12 +5,20 @@ from pathlib import Path
 from adapters.errors import NotFound, Unauthenticated
 from adapters.refactor import RefactorAdapter
 from adapters.status import RunStatus
-from adapters.testing.suite import AdapterSuite, Case, ErrorSample, NoBatchSuite, NoListingSuite, ReportedStatusSuite
+from adapters.testing.suite import (
+    AdapterSuite,
+    Case,
+    ErrorSample,
+    NoBatchSuite,
+    NoFilesSuite,
+    NoListingSuite,
+    ReportedStatusSuite,
+)
 
 NOT_FOUND = {"error": {"code": "RESOURCE_NOT_FOUND", "message": "run not found"}}
 
 
-class TestRefactor(AdapterSuite, ReportedStatusSuite, NoListingSuite, NoBatchSuite):
+class TestRefactor(AdapterSuite, ReportedStatusSuite, NoListingSuite, NoBatchSuite, NoFilesSuite):
     case = Case(
         adapter=RefactorAdapter,
         settings={"base_url": "https://refactor.example/v1"},

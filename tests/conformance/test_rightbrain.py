@@ -10,6 +10,8 @@ from adapters.testing.suite import (
     CursorListingSuite,
     DerivedStatusSuite,
     ErrorSample,
+    Files,
+    FilesSuite,
     Listing,
     NoBatchSuite,
 )
@@ -19,7 +21,7 @@ NO_PERMISSION = {"reason": "PERMISSION_CHECK_FAILED", "message": "missing permis
 NO_CREDENTIAL = {"reason": "MISSING_AUTHENTICATION"}
 
 
-class TestRightbrain(AdapterSuite, DerivedStatusSuite, CursorListingSuite, NoBatchSuite):
+class TestRightbrain(AdapterSuite, DerivedStatusSuite, CursorListingSuite, NoBatchSuite, FilesSuite):
     case = Case(
         adapter=RightbrainAdapter,
         settings={
@@ -42,5 +44,12 @@ class TestRightbrain(AdapterSuite, DerivedStatusSuite, CursorListingSuite, NoBat
             limit="page_limit",
             cursor=("pagination", "next_cursor"),
             has_more=("pagination", "has_next"),
+        ),
+        files=Files(
+            run="018d0002-aaaa-7bbb-8ccc-ddddeeeeffff/018d0003-aaaa-7bbb-8ccc-ddddeeeeffff",
+            path="a b/c.pdf",
+            place="/api/v1/org/018d0000-aaaa-7bbb-8ccc-ddddeeeeffff/project/018d0001-aaaa-7bbb-8ccc-ddddeeeeffff"
+            "/task/018d0002-aaaa-7bbb-8ccc-ddddeeeeffff/run/018d0003-aaaa-7bbb-8ccc-ddddeeeeffff/file/a b/c.pdf",
+            query={"inline": "false"},
         ),
     )

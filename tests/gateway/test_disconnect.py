@@ -13,6 +13,7 @@ from gateway.app import create_app
 from gateway.demo.server import listening_socket
 from gateway.settings import parse
 from tests.adapters.raw_server import hanging, raw_server
+from tests.adapters.stalling import Stall, stalling
 from tests.support import run
 
 QUERY = '{ run(id: "refactor:1") { id } }'
@@ -23,6 +24,7 @@ REQUESTS = {
     "GET": b"GET /graphql?query=%s HTTP/1.1\r\nhost: x\r\n\r\n" % quote(QUERY).encode(),
     "usage": b"GET /graphql?query=%s HTTP/1.1\r\nhost: x\r\n\r\n" % quote("{ usage { isComplete } }").encode(),
     "export": b"GET /export/runs.ndjson HTTP/1.1\r\nhost: x\r\n\r\n",
+    "file": b"GET /files/eigenpal:1/a.txt HTTP/1.1\r\nhost: x\r\n\r\n",
 }
 IN_TIME = 20
 """Seconds. Nothing here takes as long, but a test that waits for ever says nothing."""
@@ -41,7 +43,11 @@ async def gateway(upstream: str) -> AsyncGenerator[int]:
             {
                 "server": server_keys,
                 "feed": feed,
-                "providers": {"refactor": {**providers, "adapter": "refactor"}, "middesk": providers},
+                "providers": {
+                    "refactor": {**providers, "adapter": "refactor"},
+                    "middesk": providers,
+                    "eigenpal": {**providers, "adapter": "eigenpal"},
+                },
             }
         )
     )
@@ -65,13 +71,28 @@ def test_the_work_ends_with_the_client(request_: str, caplog: pytest.LogCaptureF
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(REQUESTS[request_])
             await upstream.asked.wait()
-            of_upstream = {task for task in asyncio.all_tasks() if "raw_server" in str(task)}
             writer.close()
-            while left := asyncio.all_tasks() - before - of_upstream:
+            while left := {task for task in asyncio.all_tasks() - before if "raw_server" not in str(task)}:
                 await asyncio.wait(left)
 
     run(asyncio.wait_for(scenario(), IN_TIME))
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_the_providers_work_ends_with_the_client(request_: str) -> None:
+    """It sees the connection close, at once and not at a limit: there is none as short as this test."""
+
+    async def scenario() -> None:
+        stall = Stall()
+        async with stalling({"": stall}) as url, gateway(url) as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUESTS[request_])
+            await stall.asked.wait()
+            writer.close()
+            await stall.left.wait()
+
+    run(asyncio.wait_for(scenario(), IN_TIME))
 
 
 def test_a_client_that_stays_is_answered() -> None:

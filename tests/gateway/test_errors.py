@@ -54,8 +54,8 @@ FAULTS: tuple[tuple[Fault, Told], ...] = (
     (Fault(body="empty"), Told("BAD_RESPONSE", 200)),
     (Fault(body="truncated"), Told("BAD_RESPONSE", 200)),
     (Fault(body="invalid"), Told("BAD_RESPONSE", 200)),
-    (Fault(body="null"), Told("BAD_RESPONSE")),
-    (Fault(body="array"), Told("BAD_RESPONSE")),
+    (Fault(body="null"), Told("BAD_RESPONSE", 200)),
+    (Fault(body="array"), Told("BAD_RESPONSE", 200)),
     (Fault(body="huge"), Told("BAD_RESPONSE", 200)),
 )
 OTHERWISE: Mapping[tuple[str, int | None], Told] = {

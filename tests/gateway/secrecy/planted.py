@@ -149,7 +149,7 @@ class Planted:
 
 def _is_ours(module: str) -> bool:
     # Some classes say something else there than a text.
-    return str(module).startswith(("adapters.", "gateway.", "pyreqwest")) and not str(module).startswith("gateway.demo")
+    return str(module).startswith(("adapters.", "gateway.")) and not str(module).startswith("gateway.demo")
 
 
 def _signature(*_: str) -> str:
