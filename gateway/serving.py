@@ -100,6 +100,8 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, settings: ServerSettings, started: Callable[[], None] | None = None) -> None:
         self._limits = ConnectionLimits(settings.max_connections, settings.client_timeout_ms / 1000)
         options: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "server_header": False}
+        # Nothing depends on a client's address or scheme, so that no header can pretend to one.
+        options["proxy_headers"] = False
         connection: Any = partial(Connection, limits=self._limits)
         super().__init__(uvicorn.Config(app, interface="asgi3", http=connection, **options))
         crashes.keep_texts_out_of_logs()
