@@ -24,6 +24,8 @@ from .records import RECORD_TYPES, from_fixtures, made_up
 
 KEY = b"k" * 32
 CODEC = EntryCodec([RunRecord, *RECORD_TYPES], KEY)
+OTHER = EntryCodec([RunRecord, *RECORD_TYPES], KEY)
+"""That of another process."""
 PLACE = "p:1234:run-1"
 NOW = 1_780_315_200.0
 LIVES = Lives(CacheSettings())
@@ -36,8 +38,7 @@ ODD: list[Any] = [None, 0, -1, 2**63, 1.5, float("nan"), "", "x", b"", b"[", b"\
 def there_and_back(entry: Entry, codec: EntryCodec = CODEC) -> Entry | None:
     data = codec.encode(PLACE, entry)
     assert data is not None
-    # Another process has another codec.
-    return EntryCodec([RunRecord, *RECORD_TYPES], KEY).decode(PLACE, data)
+    return OTHER.decode(PLACE, data)
 
 
 def sealed(body: bytes) -> bytes:
