@@ -68,7 +68,7 @@ QUESTION = {
 
 
 def opened(transport: httpx.AsyncBaseTransport) -> MiddeskAdapter:
-    return MiddeskAdapter.open("kyb", SETTINGS, transport)
+    return MiddeskAdapter.open("kyb", SETTINGS.model_copy(update={"max_retries": 0}), transport)
 
 
 def fetch(document: object, *parts: Part, native_id: str = ID) -> MiddeskRecord:

@@ -14,6 +14,7 @@ from gateway.checks import CheckResult
 from gateway.cli import app
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
+from tests.support import LONG_MS
 
 from .toml import write_toml
 
@@ -70,7 +71,7 @@ def test_check_is_content_with_providers_that_answer(world: DemoWorld, file: Pat
 def test_check_says_what_is_wrong_with_each_provider(world: DemoWorld, file: Path, columns: str) -> None:
     world.middesk.faults.add(Fault(status=403))
     world.rightbrain.faults.add(Fault(status=503, match="/org/"))
-    world.bridgetown.faults.add(Fault(latency_ms=400))
+    world.bridgetown.faults.add(Fault(latency_ms=LONG_MS))
     path = configuration(
         world,
         file,
