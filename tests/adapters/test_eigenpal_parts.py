@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.eigenpal import EigenpalAdapter, EigenpalRecord
@@ -142,7 +142,7 @@ class TestSteps:
         ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(mutated(FULL) | json_values, st.frozensets(st.sampled_from(Part)), st.booleans())
 def test_any_document_is_a_valid_record_or_a_bad_response(body: Json, asked: frozenset[Part], row: bool) -> None:
     try:
@@ -152,7 +152,7 @@ def test_any_document_is_a_valid_record_or_a_bad_response(body: Json, asked: fro
     assert faults(record, EigenpalAdapter, "eigenpal") == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(sorted(CALLED, key=lambda part: part.value)),
     mutated(REPLIES) | json_values,

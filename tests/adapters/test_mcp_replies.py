@@ -151,7 +151,6 @@ def test_answer_that_is_too_large() -> None:
 
 
 @given(st.text(alphabet='data: \nevmsgpid\r\ufeff{}[]"1,é'))
-@settings(deadline=None, derandomize=True, database=None)
 def test_event_streams_of_any_text(stream: str) -> None:
     assert all(data for data in sse_messages(stream))
 
@@ -170,7 +169,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(deadline=None, derandomize=True, database=None, max_examples=200)
+@settings(max_examples=200)
 def test_replies_of_any_shape(body: object) -> None:
     """A result or an AdapterError, whatever the server says."""
     with suppress(AdapterError):

@@ -179,7 +179,7 @@ STEPS = st.recursive(
 
 
 @given(st.lists(STEPS, max_size=6))
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_graph_becomes_a_tree(listed: list[object]) -> None:
     """Each step once, below its parent and one level deeper."""
     steps, _ = read(*listed)

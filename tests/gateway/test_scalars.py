@@ -14,7 +14,7 @@ times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=zones 
 
 
 @given(times, st.sampled_from([0, 1, 1000, 120_000, 999_999, None]))
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_times_are_written_in_utc_as_precisely_as_they_are_known(time: datetime, microsecond: int | None) -> None:
     if microsecond is not None:
         time = time.replace(microsecond=microsecond)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import defstruct
 from msgspec.structs import replace
@@ -59,7 +59,7 @@ class TestThereAndBack:
             assert to_json(back.outcome) == to_json(entry.outcome)
 
     @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda kind: kind.__name__)
-    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=8)
     @given(data=st.data())
     def test_records_of_any_kind(self, record_type: type[RunRecord], data: st.DataObject) -> None:
         entry = LIVES.entry(data.draw(made_up(record_type)), NOW)
@@ -142,13 +142,12 @@ class TestWhatIsNotRead:
         assert data is not None
         assert EntryCodec([RunRecord], KEY).decode(PLACE, data) is None
 
-    @settings(deadline=None)
     @given(st.binary(max_size=300))
     def test_noise(self, body: bytes) -> None:
         assert CODEC.decode(PLACE, body) is None
         assert CODEC.decode(PLACE, sealed(body)) is None
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.data())
     def test_what_somebody_with_the_key_made_up(self, data: st.DataObject) -> None:
         """Any value in the place of any other: it is no entry, or one whose values are of the right types."""

@@ -11,7 +11,7 @@ from adapters.model import RunRecord
 
 from .simulated import EPOCH, ListedAdapter, Step, Walk, run_at
 
-reproducible = settings(derandomize=True, deadline=None, max_examples=60)
+reproducible = settings(max_examples=60)
 
 firsts = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 page_sizes = st.integers(1, 7)

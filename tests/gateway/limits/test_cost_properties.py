@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from graphql import parse, validate
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import BatchesRuns, How
@@ -100,12 +100,7 @@ DECLARED = {"a": "$a: Boolean!", "b": "$b: Boolean!", "c": "$c: Boolean! = true"
 VALUES = st.fixed_dictionaries({"a": st.booleans(), "b": st.booleans()}, optional={"c": st.booleans()})
 
 
-@settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=25,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=25)
 @given(documents(SCHEMA.graphql_schema, list(TYPES)), VALUES)
 def test_no_operation_makes_more_calls_than_it_costs(text: str, values: dict[str, bool]) -> None:
     # Variables that nobody uses are not valid.

@@ -107,7 +107,7 @@ class Naive:
         )
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(documents())
 def test_figures_are_those_of_the_document_written_out(text: str) -> None:
     naive = Naive(text)
@@ -120,7 +120,7 @@ def test_figures_are_those_of_the_document_written_out(text: str) -> None:
     assert (shape.directives, shape.directives_per_location) == (sum(runs), max(runs, default=0))
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(documents(), st.integers(1, 12))
 def test_selections_are_counted_up_to_the_bound(text: str, most: int) -> None:
     document = parse(text)
