@@ -19,7 +19,7 @@ from .support import LONG_MS
 PATIENT = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True
 )
-settings.register_profile("rungraph", PATIENT, derandomize=True, database=None)
+settings.register_profile("rungraph", PATIENT, derandomize=True, database=None, max_examples=60)
 settings.register_profile("explore", PATIENT, derandomize=False, max_examples=1000)
 settings.load_profile("rungraph")
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from hypothesis import settings
+
 T = TypeVar("T")
 
 LONG_MS = 60_000
@@ -13,6 +15,11 @@ LONG_MS = 60_000
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine, on an event loop of its own."""
     return asyncio.run(coroutine, debug=False)
+
+
+def tries(count: int) -> settings:
+    """Settings for a property whose examples are dear; somebody who explores gets twenty times as many."""
+    return settings(max_examples=count * (20 if settings.get_current_profile_name() == "explore" else 1))
 
 
 def patiently(check: Callable[[int], None], first_ms: int = 100) -> None:

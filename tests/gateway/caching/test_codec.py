@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import defstruct
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from gateway.caching.entry import Entry, Life
 from gateway.caching.lives import Lives
 from gateway.settings import CacheSettings
 from tests.gateway.fake import record
+from tests.support import tries
 
 from .records import RECORD_TYPES, from_fixtures, made_up
 
@@ -59,7 +60,7 @@ class TestThereAndBack:
             assert to_json(back.outcome) == to_json(entry.outcome)
 
     @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda kind: kind.__name__)
-    @settings(max_examples=8)
+    @tries(8)
     @given(data=st.data())
     def test_records_of_any_kind(self, record_type: type[RunRecord], data: st.DataObject) -> None:
         entry = LIVES.entry(data.draw(made_up(record_type)), NOW)
@@ -147,7 +148,7 @@ class TestWhatIsNotRead:
         assert CODEC.decode(PLACE, body) is None
         assert CODEC.decode(PLACE, sealed(body)) is None
 
-    @settings(max_examples=100)
+    @tries(100)
     @given(st.data())
     def test_what_somebody_with_the_key_made_up(self, data: st.DataObject) -> None:
         """Any value in the place of any other: it is no entry, or one whose values are of the right types."""

@@ -177,7 +177,8 @@ def test_every_value_of_every_field(name: str) -> None:
     field = to_camel_case(name)
     for selection in SELECTIONS.get(name.removesuffix("_or_null").removesuffix("_list"), [""]):
         run(both(f"{{ box {{ {field} {selection} }} }}", sources))
-        run(both(f"{{ sure {{ a: {field} {selection} __typename }} }}", sources))
+        # What becomes of an error further up has nothing to do with the value's kind.
+        run(both(f"{{ sure {{ a: {field} {selection} __typename }} }}", sources[: len(VALUES)] + sources[-2:]))
 
 
 @pytest.mark.parametrize("name", [*RESOLVED, "shout slow", "text named", "slow loud text"])

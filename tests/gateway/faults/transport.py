@@ -1,5 +1,6 @@
 """What can go wrong below HTTP, or in it: what a server does, and what the gateway is to make of it."""
 
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -53,9 +54,9 @@ async def plain() -> AsyncGenerator[RawServer]:
 
 @asynccontextmanager
 async def refusing() -> AsyncGenerator[RawServer]:
-    async with raw_server(sending(b"")) as server:
-        pass
-    yield RawServer(server.url)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield RawServer(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import Unavailable
@@ -19,6 +19,7 @@ from gateway.reporting import aggregation
 from gateway.reporting.aggregation import COUNTS, Aggregation, Grouping, UsageDimension, UsageRow
 from gateway.reporting.buckets import TimeBucket
 from tests.gateway.fake import record
+from tests.support import tries
 
 from .strategies import runs, usage
 
@@ -47,7 +48,7 @@ def total(*records: RunRecord) -> UsageRow:
     return added(records).total_row(lambda _: True)
 
 
-@settings(max_examples=60)
+@tries(40)
 @given(st.lists(runs(), max_size=12), GROUPINGS, st.randoms(use_true_random=False))
 def test_any_runs(records: Sequence[RunRecord], grouping: Grouping, randomness: random.Random) -> None:
     """Making runs up takes longer than adding them up, so these are made up once."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -30,7 +30,7 @@ from gateway.settings import CacheSettings, FeedSettings
 from tests.gateway.asking import Gateway
 from tests.gateway.fake import FakeAdapter, app_over, record
 from tests.gateway.feed.simulated import EPOCH, ListedAdapter, Step, run_at
-from tests.support import patiently, run
+from tests.support import patiently, run, tries
 
 from .strategies import runs, usage
 
@@ -84,7 +84,7 @@ def report(
     return run(ask())
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(
     st.lists(runs(), max_size=25),
     st.integers(1, 9),
