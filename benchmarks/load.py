@@ -51,9 +51,14 @@ async def load(http: Client, url: str, bodies: Sequence[bytes], *, in_flight: in
     turns = cycle(bodies or [b""])
 
     async def worker() -> None:
-        while (start := perf_counter()) < end:
+        # Once at least, however long it took to get here.
+        while True:
+            start = perf_counter()
             await (post(http, url, next(turns)) if bodies else get(http, url))
-            latencies.append(perf_counter() - start)
+            now = perf_counter()
+            latencies.append(now - start)
+            if now >= end:
+                return
 
     begin = perf_counter()
     await asyncio.gather(*(worker() for _ in range(in_flight)))

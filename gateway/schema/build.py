@@ -2,6 +2,7 @@
 
 import pkgutil
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import cache
 from importlib import import_module
 from inspect import isawaitable
@@ -108,6 +109,14 @@ def build(
 
     `limits` and `prices` are what operations are held to.
     """
+    schema = copy(_schema(introspection=introspection))
+    schema.use(Documents(schema.graphql_schema, introspection=introspection, limits=limits, prices=prices))
+    return schema
+
+
+@cache
+def _schema(*, introspection: bool) -> GatewaySchema:
+    """What all schemas of a process share: it takes 40 ms to make, and is the same for every configuration."""
     schema = GatewaySchema(
         query=Query,
         types=list(run_types().values()),
@@ -115,5 +124,4 @@ def build(
     )
     # Names of root fields that are asked for most, and need nothing of Strawberry's.
     resolve_directly(schema.graphql_schema.type_map[Query.__name__], ("node", "nodes", "run"))
-    schema.use(Documents(schema.graphql_schema, introspection=introspection, limits=limits, prices=prices))
     return schema

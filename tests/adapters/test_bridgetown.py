@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -323,13 +323,11 @@ def test_check() -> None:
 
 
 @given(st.integers(300, 599), st.binary(max_size=200))
-@settings(deadline=None, derandomize=True, database=None)
 def test_read_error_is_total(status: int, body: bytes) -> None:
     assert isinstance(BridgeTownAdapter.read_error(ErrorReply(status, {}, body)), ErrorReading)
 
 
 @given(mutated(RUN))
-@settings(deadline=None, derandomize=True, database=None)
 def test_runs_of_any_shape(document: object) -> None:
     with suppress(BadResponse):
         record = parse_run(Fields.of(document, provider="town"), provider="town", parts=frozenset(Part), asked=ID)

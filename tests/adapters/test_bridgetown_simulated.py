@@ -88,7 +88,11 @@ def special(simulator: BridgeTownSimulator, url: str, name: str) -> BridgeTownRe
 
 
 def test_every_run(simulator: BridgeTownSimulator, url: str, modes: tuple[str, ...]) -> None:
-    native_ids = [native_id for native_id in simulator.native_ids() if native_id != simulator.special["no-run-id"]]
+    odd = set(simulator.special.values())
+    # How a server speaks and what it says don't meet: where it speaks otherwise some usual runs are enough.
+    usual = [native_id for native_id in simulator.native_ids() if native_id not in odd][:: 6 if modes else 1]
+    native_ids = usual + [native_id for native_id in simulator.native_ids() if native_id in odd]
+    native_ids.remove(simulator.special["no-run-id"])
     found = fetched(simulator, url, *native_ids)
     ending = [] if "stateless" in modes else ["DELETE"]
     assert methods(simulator) == [*HANDSHAKE, *["tools/call"] * len(native_ids), *ending]

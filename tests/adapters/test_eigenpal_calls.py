@@ -129,7 +129,7 @@ class TestMoreCalls:
         adapter = EigenpalAdapter.open("eigenpal", provider.adapter.settings, httpx.MockTransport(answer))
 
         async def both() -> frozenset[Part]:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 return (await adapter.fetch("exec_1", frozenset({Part.EVENTS, Part.TRACE, Part.EVALUATIONS}))).parts
 
         assert provider.run(both()) >= {Part.EVENTS, Part.TRACE, Part.EVALUATIONS}
@@ -164,7 +164,7 @@ class TestFailures:
         async def fetch() -> None:
             before = asyncio.all_tasks()
             with pytest.raises(NotFound):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await adapter.fetch("exec_1", frozenset({Part.EVENTS}))
             assert asyncio.all_tasks() == before
 

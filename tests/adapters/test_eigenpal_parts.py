@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.eigenpal import EigenpalAdapter, EigenpalRecord
@@ -18,6 +18,7 @@ from adapters.model import (
 from adapters.status import StepStatus
 from adapters.testing.mutations import json_values, mutated
 from adapters.testing.validity import faults
+from tests.support import tries
 
 from .eigenpal import AGENT, REMOVED, RUNNING, STEPS, WORKFLOW, as_received, but, parsed
 
@@ -142,7 +143,7 @@ class TestSteps:
         ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@tries(120)
 @given(mutated(FULL) | json_values, st.frozensets(st.sampled_from(Part)), st.booleans())
 def test_any_document_is_a_valid_record_or_a_bad_response(body: Json, asked: frozenset[Part], row: bool) -> None:
     try:
@@ -152,7 +153,7 @@ def test_any_document_is_a_valid_record_or_a_bad_response(body: Json, asked: fro
     assert faults(record, EigenpalAdapter, "eigenpal") == []
 
 
-@settings(max_examples=200, deadline=None)
+@tries(80)
 @given(
     st.sampled_from(sorted(CALLED, key=lambda part: part.value)),
     mutated(REPLIES) | json_values,

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Capability, How, capabilities_of
@@ -68,7 +68,7 @@ QUESTION = {
 
 
 def opened(transport: httpx.AsyncBaseTransport) -> MiddeskAdapter:
-    return MiddeskAdapter.open("kyb", SETTINGS, transport)
+    return MiddeskAdapter.open("kyb", SETTINGS.model_copy(update={"max_retries": 0}), transport)
 
 
 def fetch(document: object, *parts: Part, native_id: str = ID) -> MiddeskRecord:
@@ -308,13 +308,11 @@ def test_errors(status: int, body: object, kind: type[AdapterError], message: st
 
 
 @given(st.integers(300, 599), st.binary(max_size=100) | mutated({"errors": [{"message": "x"}]}).map(to_bytes))
-@settings(deadline=None, derandomize=True, database=None)
 def test_read_error_is_total(status: int, body: bytes) -> None:
     assert isinstance(MiddeskAdapter.read_error(ErrorReply(status, {}, body)), ErrorReading)
 
 
 @given(mutated({**RUN, "interrupts": [QUESTION], "steps": [{"id": "1", "steps": [{"id": "2"}]}]}))
-@settings(deadline=None, derandomize=True, database=None)
 def test_runs_of_any_shape(document: object) -> None:
     with suppress(BadResponse):
         record = parse_run(Fields.of(document, provider="kyb"), provider="kyb", parts=frozenset(Part), asked=ID)

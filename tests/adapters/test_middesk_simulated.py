@@ -13,7 +13,7 @@ from adapters.status import RunStatus
 from adapters.testing.validity import faults
 from gateway.demo.faults import Fault
 from gateway.demo.middesk import MiddeskSimulator
-from tests.support import run
+from tests.support import LONG_MS, run
 
 from .simulated import ANCHOR, connected, listed, outcomes, served, still
 
@@ -165,7 +165,7 @@ def test_errors(simulator: MiddeskSimulator, url: str) -> None:
 
 
 def test_no_answer_in_time(simulator: MiddeskSimulator, url: str) -> None:
-    simulator.faults.add(Fault(latency_ms=400))
+    simulator.faults.add(Fault(latency_ms=LONG_MS))
 
     async def fetch() -> None:
         async with connected(MiddeskAdapter, url, simulator.token, timeout_ms=50, **QUICK) as adapter:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from adapters.middesk_steps import MAX_DEPTH, MAX_STEPS, last_failure, read_step
 from adapters.model import Step, WarningCode
 from adapters.status import StepStatus
 from adapters.wire import Fields
+from tests.support import tries
 
 
 def read(*steps: object) -> tuple[tuple[Step, ...], list[tuple[WarningCode, str | None]]]:
@@ -179,7 +180,7 @@ STEPS = st.recursive(
 
 
 @given(st.lists(STEPS, max_size=6))
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@tries(150)
 def test_any_graph_becomes_a_tree(listed: list[object]) -> None:
     """Each step once, below its parent and one level deeper."""
     steps, _ = read(*listed)

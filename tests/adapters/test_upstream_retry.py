@@ -19,7 +19,7 @@ from adapters.errors import (
     UpstreamInternal,
     for_status,
 )
-from tests.support import run
+from tests.support import LONG_MS, patiently, run
 
 from .raw_server import KeepAlive, hanging, raw_server
 from .upstreams import JSON_HEAD, client, raw_outcome
@@ -124,11 +124,12 @@ class TestWaits:
         assert (run(provider.outcome()), provider.calls, provider.clock.waits) == (200, 2, [3])
 
     def test_retry_after_as_a_date(self) -> None:
-        soon = format_datetime(datetime.now(UTC) + timedelta(seconds=4), usegmt=True)
-        provider = Provider(failing(503, retry_after=soon), OK)
+        soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+        keys = dict.fromkeys(("timeout_ms", "max_retry_wait_ms", "max_pause_ms"), 120_000)
+        provider = Provider(failing(503, retry_after=soon), OK, **keys)
         assert run(provider.outcome()) == 200
         (wait,) = provider.clock.waits
-        assert 0 < wait <= 4
+        assert 0 < wait <= 60
 
     @pytest.mark.parametrize("said", ["soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "0"])
     def test_retry_after_that_says_nothing(self, said: str) -> None:
@@ -198,7 +199,7 @@ class TestOnTheWire:
         assert answered == 4
 
     def test_a_call_that_is_cancelled_is_over_with_its_time(self) -> None:
-        async def ask() -> None:
+        async def ask(timeout_ms: int) -> None:
             left = asyncio.Event()
 
             async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -211,14 +212,14 @@ class TestOnTheWire:
             server = await asyncio.start_server(connected, "127.0.0.1", 0)
             async with server:
                 url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-                upstream = client(url, timeout_ms=300, read_timeout_ms=60_000)
+                upstream = client(url, timeout_ms=timeout_ms, read_timeout_ms=LONG_MS)
                 call = asyncio.create_task(upstream.get("x"))
                 await asyncio.wait([call])
                 assert (call.cancelled(), upstream.gate.traffic.in_flight) == (True, 0)
                 await left.wait()
                 await upstream.aclose()
 
-        run(ask())
+        patiently(lambda timeout_ms: run(ask(timeout_ms)))
 
     def test_a_slow_drip_ends_with_the_time_of_the_call(self) -> None:
         async def drip(writer: asyncio.StreamWriter) -> None:
@@ -232,5 +233,5 @@ class TestOnTheWire:
 
     @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\n", JSON_HEAD + b"content-length: 9\r\n\r\n{"])
     def test_a_silence_ends_with_the_read_timeout(self, sent: bytes) -> None:
-        outcome = raw_outcome(hanging(sent), read_timeout_ms=30)
+        outcome = raw_outcome(hanging(sent), read_timeout_ms=30, connect_timeout_ms=200)
         assert (type(outcome), outcome.upstream_status) == (TimedOut, None)

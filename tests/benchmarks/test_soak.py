@@ -15,6 +15,7 @@ from benchmarks.soak.report import growth, is_clean, show
 from benchmarks.soak.soak import Tally, soak
 from benchmarks.soak.weather import GRACE, KINDS, Spell, Weather
 from gateway.demo.world import DemoWorld
+from tests.support import patiently
 
 
 def test_a_short_soak_is_clean_but_for_what_was_tampered_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,18 +31,23 @@ def test_a_short_soak_is_clean_but_for_what_was_tampered_with(monkeypatch: pytes
 
     monkeypatch.setattr(Desk, "post", tampered)
     monkeypatch.setattr(Redis, "is_installed", lambda: False)
-    tally = asyncio.run(soak(2, seed=7, rate=25, runs=4, settle=0.5))
-    output = io.StringIO()
-    show(tally, 7, Console(file=output, width=400))
-    kinds = {kind for kind, _ in tally.outcomes}
-    assert {"one run", "many runs"} < kinds
-    assert {wrong.kind for wrong in tally.wrong} - {"impatient"} == {"many runs"}, output.getvalue()
-    assert all("the truth is" in what for wrong in tally.wrong for what in wrong.what), output.getvalue()
-    assert tally.troubles == []
-    assert not is_clean(tally)
-    assert "rgk_" not in output.getvalue()
-    tally.wrong_count = 0
-    assert is_clean(tally)
+
+    def check(length_ms: int) -> None:
+        tally = asyncio.run(soak(length_ms / 1000, seed=7, rate=25, runs=4, settle=0.5))
+        output = io.StringIO()
+        show(tally, 7, Console(file=output, width=400))
+        kinds = {kind for kind, _ in tally.outcomes}
+        assert {"one run", "many runs"} < kinds
+        assert {wrong.kind for wrong in tally.wrong} - {"impatient"} == {"many runs"}, output.getvalue()
+        assert all("the truth is" in what for wrong in tally.wrong for what in wrong.what), output.getvalue()
+        assert tally.troubles == []
+        assert not is_clean(tally)
+        assert "rgk_" not in output.getvalue()
+        tally.wrong_count = 0
+        assert is_clean(tally)
+
+    # As long as it takes until enough was asked.
+    patiently(check, 2000)
 
 
 @pytest.mark.parametrize(

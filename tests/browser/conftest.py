@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 def visitor(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor with a browser profile of their own: local storage starts empty and lasts for the test."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(120_000)
     yield context
     context.close()
 

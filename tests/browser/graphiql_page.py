@@ -70,7 +70,7 @@ class GraphiQLPage:
 
         Playwright's own `wait_for_function` evaluates code in the page, which the content security policy forbids.
         """
-        for _ in range(1000):
+        for _ in range(6000):
             if condition():
                 return
             self.page.wait_for_timeout(20)

@@ -58,7 +58,7 @@ def test_a_visitor_says_who_they_are(endpoint: str, graphiql_page: OpenGraphiQL)
 @pytest.mark.parametrize("path", ["/", "/graphql", "/graphql?x=1"])
 def test_the_page_tells_a_stranger_nothing(endpoint: str, path: str) -> None:
     root = endpoint.removesuffix("/graphql")
-    with httpx.Client(base_url=root, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(base_url=root, trust_env=False, follow_redirects=True, timeout=60) as client:
         reply = client.get(path, headers={"accept": "text/html"})
         assert reply.status_code == 200
         said = f"{reply.headers}{reply.text}"

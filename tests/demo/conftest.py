@@ -43,6 +43,7 @@ def serve() -> Iterator[Serve]:
                     base_url=servers.urls[simulator.name],
                     headers={"authorization": f"Bearer {simulator.token}"},
                     trust_env=False,
+                    timeout=60,
                 )
             )
 

@@ -353,15 +353,15 @@ def test_the_official_client_can_use_it(
 
     async def use() -> None:
         headers = {"authorization": f"Bearer {simulator.token}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=5, trust_env=False) as client:
+        async with httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as client:
             transport = streamable_http_client(f"{http.base_url}/mcp", http_client=client)
             async with Client(transport, mode=era) as session:
-                found = await session.call_tool("get_run", {"run_id": run_id}, read_timeout_seconds=5)
+                found = await session.call_tool("get_run", {"run_id": run_id}, read_timeout_seconds=60)
                 assert found.structured_content == simulator.truth(run_id)
-                missing = await session.call_tool("get_run", {"run_id": "0" * 36}, read_timeout_seconds=5)
+                missing = await session.call_tool("get_run", {"run_id": "0" * 36}, read_timeout_seconds=60)
                 assert missing.is_error
 
-    asyncio.run(asyncio.wait_for(use(), 10))
+    asyncio.run(asyncio.wait_for(use(), 60))
 
 
 def test_error_bodies(simulator: BridgeTownSimulator) -> None:

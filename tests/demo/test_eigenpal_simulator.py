@@ -162,7 +162,7 @@ def test_storage_urls_expire(simulator: EigenpalSimulator, http: httpx.Client, c
     assert reply.status_code == 302
     assert not reply.content
     location = reply.headers["location"]
-    with httpx.Client(trust_env=False) as stranger:
+    with httpx.Client(trust_env=False, timeout=60) as stranger:
         assert stranger.get(location).content == simulator.artifacts(run_id)[path]
         assert stranger.get(location + "0").status_code == 403
         clock.set(301)

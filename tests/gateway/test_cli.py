@@ -14,6 +14,7 @@ from gateway.checks import CheckResult
 from gateway.cli import app
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
+from tests.support import LONG_MS
 
 from .toml import write_toml
 
@@ -46,12 +47,6 @@ def configuration(world: DemoWorld, file: Path, **changes: Mapping[str, object])
     return str(write_toml(file, sections))
 
 
-def unused_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def rows(output: str) -> dict[str, list[str]]:
     """The cells of the table that `check` prints, by provider."""
     cells = [re.split(r"  +", line.strip()) for line in output.splitlines()]
@@ -67,14 +62,16 @@ def test_check_is_content_with_providers_that_answer(world: DemoWorld, file: Pat
 
 
 @pytest.mark.parametrize("columns", ["40", "200"])
-def test_check_says_what_is_wrong_with_each_provider(world: DemoWorld, file: Path, columns: str) -> None:
+def test_check_says_what_is_wrong_with_each_provider(
+    world: DemoWorld, file: Path, closed_port: int, columns: str
+) -> None:
     world.middesk.faults.add(Fault(status=403))
     world.rightbrain.faults.add(Fault(status=503, match="/org/"))
-    world.bridgetown.faults.add(Fault(latency_ms=400))
+    world.bridgetown.faults.add(Fault(latency_ms=LONG_MS))
     path = configuration(
         world,
         file,
-        refactor={"base_url": f"http://127.0.0.1:{unused_port()}/v1"},
+        refactor={"base_url": f"http://127.0.0.1:{closed_port}/v1"},
         eigenpal={"token": SECRET},
         bridgetown={"timeout_ms": 100},
     )

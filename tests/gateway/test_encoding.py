@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import codec
@@ -47,19 +47,16 @@ def exactly(value: Any) -> object:
 
 
 @given(json_values)
-@settings(derandomize=True, deadline=None)
 def test_whatever_is_json_comes_out_as_it_is(value: object) -> None:
     assert exactly(read(encoding.dumps(value))) == exactly(value)
 
 
 @given(json_values)
-@settings(derandomize=True, deadline=None)
 def test_one_large_number_changes_nothing_else(value: object) -> None:
     assert exactly(read(encoding.dumps({"n": 2**70, "value": value}))) == exactly({"n": 2**70, "value": value})
 
 
 @given(st.text(st.characters()), st.booleans())
-@settings(derandomize=True, deadline=None)
 def test_half_a_surrogate_pair_becomes_the_replacement_character(text: str, as_key: bool) -> None:
     readable = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert read(encoding.dumps({text: 1} if as_key else [text])) == ({readable: 1} if as_key else [readable])

@@ -9,7 +9,7 @@ from typing import Any, cast
 import graphql
 from graphql import GraphQLResolveInfo, NoUnusedFragmentsRule, parse, specified_rules, validate
 from graphql.validation import NoUnusedVariablesRule
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -22,6 +22,7 @@ from gateway.providers import Provider, Providers
 from gateway.schema import build, run_type_names
 from gateway.service import RunService
 from gateway.settings import CacheSettings
+from tests.support import tries
 
 from .asking import NO_CACHE
 from .documents import documents
@@ -126,12 +127,7 @@ async def needs(text: str, variables: Mapping[str, bool]) -> tuple[Needs, Needs]
 VALUES = st.fixed_dictionaries({"a": st.booleans(), "b": st.booleans()}, optional={"c": st.booleans()})
 
 
-@settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=50,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@tries(50)
 @given(documents(SCHEMA, list(PROVIDERS)), VALUES)
 def test_parts_asked_for_are_the_parts_resolved(text: str, values: dict[str, bool]) -> None:
     assume(not validate(SCHEMA, parse(text), RULES))

@@ -4,17 +4,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.schema.scalars import serialize_big_int, serialize_datetime
+from tests.support import tries
 
 zones = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
 times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=zones | st.just(UTC))  # noqa: DTZ001 - bounds
 
 
 @given(times, st.sampled_from([0, 1, 1000, 120_000, 999_999, None]))
-@settings(derandomize=True, deadline=None, max_examples=300)
+@tries(300)
 def test_times_are_written_in_utc_as_precisely_as_they_are_known(time: datetime, microsecond: int | None) -> None:
     if microsecond is not None:
         time = time.replace(microsecond=microsecond)

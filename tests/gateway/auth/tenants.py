@@ -24,7 +24,7 @@ from gateway.demo.simulator import Simulator
 from gateway.settings import parse
 from tests.gateway.calls import ended_run
 
-PATIENCE = 20
+PATIENCE = 60
 TOKENS: Mapping[str, str] = {"ann": "canary-ann-4f1e", "bob": "canary-bob-77aa", "cat": "canary-cat-0b3d"}
 """The credential of each account at every provider."""
 

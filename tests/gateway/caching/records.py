@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
@@ -61,6 +62,7 @@ def made_up(record_type: type[RunRecord]) -> st.SearchStrategy[RunRecord]:
     return cast("st.SearchStrategy[RunRecord]", _built(record_type))
 
 
+@cache
 def _built(kind: type[Any]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind, localns={"AdapterError": AdapterError, "ErrorCode": ErrorCode})
     names = [name for name in kind.__struct_fields__ if name != "part_errors"]

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import random
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class RedisProcess:
         options = {"port": str(self.port), "bind": "127.0.0.1", "requirepass": PASSWORD, "save": "", "appendonly": "no"}
         command = ["redis-server", *(word for name, value in options.items() for word in (f"--{name}", value))]
         self._process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
-        for _ in range(500):
+        for _ in range(6000):
             try:
                 self.client().ping()
             except redis.ConnectionError:
@@ -115,6 +116,9 @@ async def way_to(port: int) -> AsyncGenerator[Way]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that the system does not give to those who ask for any, so that it is still free after a restart."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

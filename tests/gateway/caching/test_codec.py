@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import defstruct
 from msgspec.structs import replace
@@ -19,11 +19,14 @@ from gateway.caching.entry import Entry, Life
 from gateway.caching.lives import Lives
 from gateway.settings import CacheSettings
 from tests.gateway.fake import record
+from tests.support import tries
 
 from .records import RECORD_TYPES, from_fixtures, made_up
 
 KEY = b"k" * 32
 CODEC = EntryCodec([RunRecord, *RECORD_TYPES], KEY)
+OTHER = EntryCodec([RunRecord, *RECORD_TYPES], KEY)
+"""That of another process."""
 PLACE = "p:1234:run-1"
 NOW = 1_780_315_200.0
 LIVES = Lives(CacheSettings())
@@ -36,8 +39,7 @@ ODD: list[Any] = [None, 0, -1, 2**63, 1.5, float("nan"), "", "x", b"", b"[", b"\
 def there_and_back(entry: Entry, codec: EntryCodec = CODEC) -> Entry | None:
     data = codec.encode(PLACE, entry)
     assert data is not None
-    # Another process has another codec.
-    return EntryCodec([RunRecord, *RECORD_TYPES], KEY).decode(PLACE, data)
+    return OTHER.decode(PLACE, data)
 
 
 def sealed(body: bytes) -> bytes:
@@ -58,7 +60,7 @@ class TestThereAndBack:
             assert to_json(back.outcome) == to_json(entry.outcome)
 
     @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda kind: kind.__name__)
-    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @tries(8)
     @given(data=st.data())
     def test_records_of_any_kind(self, record_type: type[RunRecord], data: st.DataObject) -> None:
         entry = LIVES.entry(data.draw(made_up(record_type)), NOW)
@@ -141,13 +143,12 @@ class TestWhatIsNotRead:
         assert data is not None
         assert EntryCodec([RunRecord], KEY).decode(PLACE, data) is None
 
-    @settings(deadline=None)
     @given(st.binary(max_size=300))
     def test_noise(self, body: bytes) -> None:
         assert CODEC.decode(PLACE, body) is None
         assert CODEC.decode(PLACE, sealed(body)) is None
 
-    @settings(max_examples=100, deadline=None)
+    @tries(100)
     @given(st.data())
     def test_what_somebody_with_the_key_made_up(self, data: st.DataObject) -> None:
         """Any value in the place of any other: it is no entry, or one whose values are of the right types."""

@@ -14,7 +14,7 @@ from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
 from tests.demo.conftest import SettableClock
 from tests.gateway.calls import PROVIDERS, all_calls, ended_run, forget_calls, on_nodes, on_run, run_ids
-from tests.support import run
+from tests.support import LONG_MS, run
 
 from .redis_process import PASSWORD, PATIENT, RedisProcess
 from .support import Clock, configured, replicas, sharing, together
@@ -148,7 +148,7 @@ class TestAtTheSameTime:
 
         async def body() -> None:
             async with replicas(*sharing(world, redis_server)) as (one, other):
-                world.refactor.faults.add(Fault(latency_ms=2_000, times=1))
+                world.refactor.faults.add(Fault(latency_ms=LONG_MS, times=1))
                 asking = asyncio.ensure_future(one.send(on_run("status"), id=f"refactor:{native_id}"))
                 await until(lambda: bool(world.refactor.calls))
                 assert len(locks()) == 1

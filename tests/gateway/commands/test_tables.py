@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
 from gateway.commands.tables import Column, fit
+from tests.support import tries
 
 texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), max_size=30)
 
@@ -46,7 +47,7 @@ def test_wide_characters_count_twice() -> None:
     assert lines(column("名", "日本", "ab"), column("x", "1", "2"), width=None) == ["名    x", "日本  1", "ab    2"]
 
 
-@settings(max_examples=50)
+@tries(50)
 @given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=5), st.integers(30, 80))
 def test_no_line_is_longer_than_the_terminal(rows: list[tuple[str, str, str]], width: int) -> None:
     first, second, third = zip(*rows, strict=True)

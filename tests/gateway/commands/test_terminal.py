@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from gateway.demo.faults import Fault
 from gateway.demo.world import DemoWorld
 from tests.demo.conftest import SettableClock
+from tests.support import LONG_MS
 
 from .pseudoterminal import ALTERNATE_SCREEN, MAIN_SCREEN, SHOW_CURSOR, on_terminal, plain
 
@@ -50,7 +51,7 @@ def test_watching_marks_what_changes_and_ctrl_c_leaves_a_clean_terminal(clock: S
 
 @pytest.mark.usefixtures("url")
 def test_long_work_shows_progress_and_can_be_interrupted(world: DemoWorld) -> None:
-    world.eigenpal.faults.add(Fault(latency_ms=60_000))
+    world.eigenpal.faults.add(Fault(latency_ms=LONG_MS))
     with on_terminal("usage", "--provider", "eigenpal") as terminal:
         terminal.wait_for("adding up runs")
         terminal.press(CTRL_C)

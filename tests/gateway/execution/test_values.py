@@ -170,12 +170,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", list(FIELDS))
 def test_every_value_of_every_field(name: str) -> None:
-    wrapped = [] if name.endswith("table") else [[value] for value in VALUES] + [(value, value) for value in VALUES]
+    # A list where there should be none is wrong whatever it holds.
+    inner = VALUES if "list" in name or name.startswith("json") else SOUND[:2]
+    wrapped = [] if name.endswith("table") else [[value] for value in inner] + [(value, value) for value in inner]
     sources = [SimpleNamespace(**{name: value}) for value in (*VALUES, *wrapped)]
     field = to_camel_case(name)
     for selection in SELECTIONS.get(name.removesuffix("_or_null").removesuffix("_list"), [""]):
         run(both(f"{{ box {{ {field} {selection} }} }}", sources))
-        run(both(f"{{ sure {{ a: {field} {selection} __typename }} }}", sources))
+        # What becomes of an error further up has nothing to do with the value's kind.
+        run(both(f"{{ sure {{ a: {field} {selection} __typename }} }}", sources[: len(VALUES)] + sources[-2:]))
 
 
 @pytest.mark.parametrize("name", [*RESOLVED, "shout slow", "text named", "slow loud text"])

@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from adapters.model import RunRecord
+from tests.support import tries
 
 from .simulated import EPOCH, ListedAdapter, Step, Walk, run_at
 
-reproducible = settings(derandomize=True, deadline=None, max_examples=60)
+some = tries(60)
 
 firsts = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 page_sizes = st.integers(1, 7)

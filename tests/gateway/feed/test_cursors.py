@@ -5,7 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestError
@@ -94,7 +94,6 @@ def test_a_cursor_has_a_largest_size() -> None:
 
 
 @given(st.text() | st.binary().map(lambda data: urlsafe_b64encode(data).decode()))
-@settings(derandomize=True, deadline=None)
 def test_any_text_is_refused_or_read(cursor: str) -> None:
     with suppress(RequestError):
         decode(cursor, digest="d", sources=3)
@@ -110,7 +109,6 @@ def test_any_text_is_refused_or_read(cursor: str) -> None:
     ),
     st.sampled_from(["s", "k", "d", "v"]),
 )
-@settings(derandomize=True, deadline=None)
 def test_a_changed_cursor_is_refused_or_read(value: object, key: str) -> None:
     cursor = encode(POSITION)
     document = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

@@ -19,8 +19,8 @@ from .strategies import (
     page_sizes,
     page_while,
     page_while_runs_arrive,
-    reproducible,
     rows,
+    some,
 )
 
 
@@ -34,7 +34,7 @@ from .strategies import (
     arrivals=st.lists(st.integers(0, 6), max_size=8),
     seed=st.integers(0, 1000),
 )
-@reproducible
+@some
 def test_runs_that_arrive_neither_repeat_nor_hide_any(
     sources: list[tuple[list[RunRecord], bool, int]], sizes: list[int], arrivals: list[int], seed: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_runs_that_arrive_neither_repeat_nor_hide_any(
     arrivals=st.lists(st.integers(0, 8), min_size=1, max_size=8),
     seed=st.integers(0, 1000),
 )
-@reproducible
+@some
 def test_bursts_within_a_second_neither_repeat_nor_hide_any(
     sources: list[tuple[int, bool, int, int]], sizes: list[int], arrivals: list[int], seed: int
 ) -> None:
@@ -101,7 +101,7 @@ def test_bursts_within_a_second_neither_repeat_nor_hide_any(
     arrivals=st.lists(st.integers(0, 3), min_size=1, max_size=8),
     seed=st.integers(0, 1000),
 )
-@reproducible
+@some
 def test_runs_that_leave_the_list_take_no_others_along(
     sources: list[ListedAdapter], sizes: list[int], leaving: list[int], arrivals: list[int], seed: int
 ) -> None:

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from adapters.model import RunRecord
 from adapters.status import RunStatus
 from gateway.listing.filters import RunFilter
 from gateway.settings import FeedSettings
-from tests.support import run
+from tests.support import run, tries
 
 from .simulated import ListedAdapter, Step, Walk, run_at
 from .strategies import (
@@ -24,13 +24,13 @@ from .strategies import (
     page_sizes,
     page_while,
     page_while_runs_arrive,
-    reproducible,
     rows,
+    some,
 )
 
 
 @given(sources=listed_sources(st.sampled_from(["ok", "short"]), numbered=True), sizes=firsts)
-@reproducible
+@some
 def test_every_run_once_and_in_order(sources: list[ListedAdapter], sizes: list[int]) -> None:
     walk = Walk(sources)
     run(walk.to_the_end(*sizes))
@@ -42,7 +42,7 @@ def test_every_run_once_and_in_order(sources: list[ListedAdapter], sizes: list[i
 
 
 @given(sources=listed_sources(st.sampled_from(["ok", "ok", "short", "empty"])), sizes=firsts)
-@reproducible
+@some
 def test_empty_pages_lose_nothing(sources: list[ListedAdapter], sizes: list[int]) -> None:
     walk = Walk(sources)
     run(walk.to_the_end(*sizes))
@@ -52,7 +52,7 @@ def test_empty_pages_lose_nothing(sources: list[ListedAdapter], sizes: list[int]
 
 
 @given(sources=listed_sources(st.just("ok"), shuffled=True), sizes=firsts)
-@reproducible
+@some
 def test_rows_out_of_order_are_all_given(sources: list[ListedAdapter], sizes: list[int]) -> None:
     walk = Walk(sources)
     run(walk.to_the_end(*sizes))
@@ -61,7 +61,7 @@ def test_rows_out_of_order_are_all_given(sources: list[ListedAdapter], sizes: li
 
 
 @given(sources=listed_sources(st.sampled_from(["ok", "ok", "fail", "short", "empty", "crash"])), sizes=firsts)
-@reproducible
+@some
 def test_what_a_failing_source_loses_is_reported(sources: list[ListedAdapter], sizes: list[int]) -> None:
     walk = Walk(sources)
 
@@ -96,7 +96,7 @@ def test_what_a_failing_source_loses_is_reported(sources: list[ListedAdapter], s
     arrivals=st.lists(st.integers(0, 4), max_size=8),
     seed=st.integers(0, 1000),
 )
-@reproducible
+@some
 def test_failures_while_runs_arrive(
     sources: list[tuple[list[RunRecord], bool, int, list[Step]]], sizes: list[int], arrivals: list[int], seed: int
 ) -> None:
@@ -128,7 +128,7 @@ def test_failures_while_runs_arrive(
     before=st.none() | st.integers(0, 12),
     seed=st.integers(0, 1000),
 )
-@reproducible
+@some
 def test_filters_that_the_provider_does_not_know(
     sources: list[ListedAdapter],
     sizes: list[int],
@@ -165,7 +165,7 @@ def test_filters_that_the_provider_does_not_know(
 
 
 @given(sources=listed_sources(st.sampled_from(["ok", "short"])), first=st.integers(1, 12), size=st.integers(1, 9))
-@settings(reproducible, max_examples=15)
+@tries(15)
 def test_every_cursor_continues_behind_its_run(sources: list[ListedAdapter], first: int, size: int) -> None:
     whole = Walk(sources)
     page = run(whole.page(first))

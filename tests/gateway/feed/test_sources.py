@@ -14,7 +14,7 @@ from gateway.listing.filters import RunFilter
 from gateway.listing.sources import MAX_EMPTY_PAGES, SourceReport, SourceState
 from gateway.settings import FeedSettings
 from tests.gateway.fake import FakeAdapter
-from tests.support import run
+from tests.support import patiently, run
 
 from .simulated import EPOCH, ListedAdapter, Step, Walk, run_at
 
@@ -68,8 +68,12 @@ def test_only_the_source_that_runs_dry_is_asked_again() -> None:
 def test_a_source_that_fails_does_not_blank_the_page(
     step: Step, code: ErrorCode, message: str, retry_after_ms: int | None
 ) -> None:
-    settings = FeedSettings(deadline_ms=300)
+    patiently(lambda limit_ms: failing_source(FeedSettings(deadline_ms=limit_ms), step, code, message, retry_after_ms))
 
+
+def failing_source(
+    settings: FeedSettings, step: Step, code: ErrorCode, message: str, retry_after_ms: int | None
+) -> None:
     walk = first_page(source("a", 9), source("b", 9, step), source("c", 9), settings=settings)
 
     assert walk.ids == ["a:r008", "c:r008", "a:r007", "c:r007", "a:r006"]

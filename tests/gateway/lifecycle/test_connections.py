@@ -16,7 +16,7 @@ from gateway.serving import Server, listen
 from gateway.settings import ServerSettings
 from tests.support import run
 
-PATIENCE = 20
+PATIENCE = 60
 LARGE = 32 * 1024 * 1024
 CHUNKED = b"POST /headers HTTP/1.1\r\nhost: x\r\nauthorization: mine\r\ntransfer-encoding: chunked\r\n\r\n"
 

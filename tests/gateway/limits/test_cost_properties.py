@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from graphql import parse, validate
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from adapters.contract import BatchesRuns, How
@@ -23,6 +23,7 @@ from gateway.settings import CacheSettings, FeedSettings
 from tests.gateway.asking import NO_CACHE
 from tests.gateway.documents import documents
 from tests.gateway.fake import FakeAdapter, record
+from tests.support import tries
 
 NAMES = run_type_names()
 TYPES = {name.lower(): of for of, name in NAMES.items()}
@@ -100,12 +101,7 @@ DECLARED = {"a": "$a: Boolean!", "b": "$b: Boolean!", "c": "$c: Boolean! = true"
 VALUES = st.fixed_dictionaries({"a": st.booleans(), "b": st.booleans()}, optional={"c": st.booleans()})
 
 
-@settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=25,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@tries(25)
 @given(documents(SCHEMA.graphql_schema, list(TYPES)), VALUES)
 def test_no_operation_makes_more_calls_than_it_costs(text: str, values: dict[str, bool]) -> None:
     # Variables that nobody uses are not valid.

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from graphql import FieldNode, FragmentSpreadNode, SelectionNode, get_introspection_query, parse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.demo.examples import examples
@@ -17,6 +17,7 @@ from gateway.examples import ONE_LINE, RUN
 from gateway.limits.settings import LimitSettings
 from gateway.limits.shape import exceeded, shape_of
 from tests.gateway.sending import GRAPHQL_RESPONSE, gateway, post
+from tests.support import tries
 
 ROOT = Path(__file__).parents[3]
 MANY = 10**6
@@ -107,7 +108,7 @@ class Naive:
         )
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@tries(40)
 @given(documents())
 def test_figures_are_those_of_the_document_written_out(text: str) -> None:
     naive = Naive(text)
@@ -120,7 +121,7 @@ def test_figures_are_those_of_the_document_written_out(text: str) -> None:
     assert (shape.directives, shape.directives_per_location) == (sum(runs), max(runs, default=0))
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@tries(30)
 @given(documents(), st.integers(1, 12))
 def test_selections_are_counted_up_to_the_bound(text: str, most: int) -> None:
     document = parse(text)

@@ -30,7 +30,7 @@ def serving(plant: Planted, redis_url: str | None = None) -> Generator[httpx.Cli
         LoopbackServers({"gateway": app}) as servers,
         # Now, since uvicorn sets up loggers when it starts.
         Listener(plant.said).listening(),
-        httpx.Client(base_url=servers.urls["gateway"], trust_env=False, timeout=20) as client,
+        httpx.Client(base_url=servers.urls["gateway"], trust_env=False, timeout=60) as client,
     ):
         yield client
 

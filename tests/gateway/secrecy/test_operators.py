@@ -103,7 +103,7 @@ def test_a_process(plant: Planted, tmp_path: Path) -> None:
     file = Path(written(plant, tmp_path))
     with rungraph("serve", "--config", str(file), "--port", "0") as process:
         started = process.read_until("RunGraph serves")
-        with httpx.Client(base_url=started.split()[-1].removesuffix("/graphql"), trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=started.split()[-1].removesuffix("/graphql"), trust_env=False, timeout=60) as client:
             for change in BROKEN[:1]:
                 written(plant, tmp_path, **change)
                 process.process.send_signal(signal.SIGHUP)
