@@ -1,4 +1,4 @@
-"""What all tests have in common: they have time, and nobody to talk to outside this machine.
+"""What all tests have in common: they have time.
 
 A landing is not the time to look for new examples: every run makes the same ones, and so fails for a reason.
 `pytest --hypothesis-profile=explore` makes others each time.
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import trustme
 from hypothesis import HealthCheck, settings
 
 from gateway.demo.world import DemoWorld
@@ -22,17 +21,6 @@ PATIENT = settings(
 settings.register_profile("rungraph", PATIENT, derandomize=True, database=None, max_examples=60)
 settings.register_profile("explore", PATIENT, derandomize=False, max_examples=1000)
 settings.load_profile("rungraph")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One authority, which nobody has a certificate of. Each client reads all that there are, which takes it 6 ms."""
-    file = tmp_path_factory.mktemp("tls") / "authority.pem"
-    trustme.CA().cert_pem.write_to_path(file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(file))
-        patch.delenv("SSL_CERT_DIR", raising=False)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

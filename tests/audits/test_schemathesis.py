@@ -13,6 +13,7 @@ from gateway.demo.faults import Fault
 from gateway.demo.server import LoopbackServers
 from gateway.demo.world import DemoWorld
 from gateway.settings import parse
+from tests.support import tries
 
 if os.environ.get("CI") != "true":
     pytest.importorskip("schemathesis")
@@ -67,7 +68,7 @@ def codes_of(operation: Any) -> set[str]:
     codes: set[str] = set()
 
     @settings(
-        max_examples=EXAMPLES,
+        tries(EXAMPLES),
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )

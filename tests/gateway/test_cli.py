@@ -96,9 +96,9 @@ def test_check_says_what_is_wrong_with_each_provider(
     ]
 
 
-def test_check_helps_with_an_address_that_is_wrong(world: DemoWorld, file: Path) -> None:
+def test_check_helps_with_an_address_that_is_wrong(world: DemoWorld, file: Path, closed_port: int) -> None:
     nowhere = {name: {"base_url": "http://nothing.invalid/v1"} for name in ("refactor", "bridgetown")}
-    refused = {"base_url": f"http://127.0.0.1:{unused_port()}/v1"}
+    refused = {"base_url": f"http://127.0.0.1:{closed_port}/v1"}
     prefix = {"base_url": f"{world.urls['middesk']}/v2"}
 
     result = runner.invoke(

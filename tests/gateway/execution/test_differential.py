@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.errors import Unavailable
 from gateway.execution import Runner, completers
 from gateway.schema.build import run_types
-from tests.support import run
+from tests.support import run, tries
 
 from .comparing import CORE, by_core, by_runner, operation_of
 from .operations import Operations
@@ -28,7 +28,7 @@ CHANCES = [(0.0, 0.0), (0.4, 0.0), (0.2, 0.005), (0.2, 0.02), (0.2, 0.1), (0.1, 
 """Of nulls and of broken values."""
 
 differential = settings(
-    max_examples=80,
+    tries(80),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 
