@@ -18,7 +18,7 @@ from .asking import rungraph, scripted
 def test_a_file_gets_its_name_when_it_is_whole(tmp_path: Path, name: str, flags: list[str]) -> None:
     path = tmp_path / name
     path.write_text("what was there before")
-    ended = rungraph("export", "--provider", "eigenpal", "--since", "400d", "--output", path, *flags)
+    ended = rungraph("export", "--provider", "eigenpal", "--since", "36500d", "--output", path, *flags)
     assert (ended.code, ended.out) == (0, "")
     rows = len(path.read_text().splitlines()) - 1 - name.endswith("csv")
     assert rows >= 240
