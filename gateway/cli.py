@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -37,6 +38,21 @@ HostOption = Annotated[
 PortOption = Annotated[
     int | None, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")
 ]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rungraph {metadata.version('rungraph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
+    """What holds for every command."""
 
 
 @app.command(

@@ -4,6 +4,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,13 @@ def test_help_explains_every_command(columns: str) -> None:
         shown = runner.invoke(app, [command, "--help"], env={"COLUMNS": columns})
         assert shown.exit_code == 0
         assert all(option in shown.stdout for option in options.get(command, ()))
+
+
+def test_version() -> None:
+    result = runner.invoke(app, ["--version"])
+
+    assert result.exit_code == 0
+    assert result.stdout == f"rungraph {metadata.version('rungraph')}\n"
 
 
 def test_without_a_command_there_is_help() -> None:
