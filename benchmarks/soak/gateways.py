@@ -144,8 +144,6 @@ class Redis:
 def configuration(providers: Mapping[str, Mapping[str, Any]], redis: str | None) -> str:
     """The configuration of the gateways, as TOML: short lives and pauses, so that all that is kept is also lost."""
     sections: dict[str, dict[str, Any]] = {
-        # Else what one provider fails at would leave no retries for the others.
-        "server": {"max_retries": 100},
         "cache": {
             "terminal_ttl": int(TERMINAL_TTL),
             "live_ttl": 1,
@@ -160,7 +158,7 @@ def configuration(providers: Mapping[str, Mapping[str, Any]], redis: str | None)
     for name, key in KEYS.items():
         seen = {} if name == "all" else {"providers": list(NARROW)}
         sections[f"auth.keys.{name}"] = {"hash": f"sha256:{sha256(key.encode()).hexdigest()}", **seen}
-    bounds = {"timeout_ms": 6000, "breaker_pause_ms": 400, "max_pause_ms": 1500, "max_retry_wait_ms": 1500}
+    bounds = {"timeout_ms": 3000, "breaker_pause_ms": 400, "max_pause_ms": 1500, "max_retry_wait_ms": 1500}
     for name, section in providers.items():
         sections[f"providers.{name}"] = {**section, **bounds}
     own = {key: value for key, value in providers["eigenpal"].items() if key != "token"}

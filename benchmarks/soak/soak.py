@@ -42,7 +42,7 @@ MIX: Mapping[Ask, int] = {
 """What is asked, and how often."""
 
 MOST_IN_FLIGHT = 64
-MOST_WRONG = 20
+MOST_WRONG = 100
 STEP = 12.0
 """Seconds from one step of the simulators' clock to the next."""
 

@@ -15,7 +15,7 @@ from gateway.demo.faults import Fault
 from gateway.demo.simulator import Simulator
 from gateway.demo.world import DemoWorld
 
-GRACE = 12.0
+GRACE = 8.0
 """Seconds after a spell in which its errors may still come: a call's time limit, a pause, a remembered "not found"."""
 
 PASSING = frozenset({"UNAVAILABLE", "TIMEOUT"})
