@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from html import escape
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from .carriers import FOREIGN, Carrier, RustCarrier, TooLarge, Transport, Transp
 from .downloads import ByteRange, Download, Downloads
 from .gate import Gate
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
-from .retry import Retry, is_passing
+from .retry import Retry
 from .timing import Timing
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -212,29 +212,15 @@ class UpstreamClient:
                 return await self._exchange(request, credential, limit)
             except errors.AdapterError as refused:
                 error = refused
-        if not (request.idempotent and is_passing(error)):
+        if not request.idempotent:
             raise error
         return await self._retry.after(error, lambda: self._exchange(request, credential, limit), limit)
 
-    async def _exchange(self, request: _Request, credential: str | None, limit: asyncio.Timeout) -> Reply:
-        """One request and its answer; every answer but a success raises the error that it stands for."""
-        await self.gate.enter(limit)
-        try:
-            reply = await self._carried(request, credential)
-        except errors.AdapterError as error:
-            self.gate.leave(error)
-            raise
-        except BaseException:
-            # The call's own time limit cancels it, too; that is known only from the limit.
-            if limit.expired():
-                self.gate.leave_late()
-            else:
-                self.gate.leave_unknown()
-            raise
-        self.gate.leave()
-        return reply
+    def _exchange(self, request: _Request, credential: str | None, limit: asyncio.Timeout) -> Awaitable[Reply]:
+        return self.gate.passed(limit, lambda: self._carried(request, credential))
 
     async def _carried(self, request: _Request, credential: str | None) -> Reply:
+        """One request and its answer; every answer but a success raises the error that it stands for."""
         headers = request.headers if credential is None else {**request.headers, "authorization": credential}
         try:
             answer = await self._carrier.send(request.method, request.url, headers, request.content, self._max_bytes)

@@ -22,7 +22,7 @@ from adapters.settings import ProviderSettings
 from .carriers import FOREIGN, Carrier, Streamed, meaning
 from .gate import Gate
 from .replies import Reply, retry_after_ms
-from .retry import Retry, is_passing
+from .retry import Retry
 
 MAX_REDIRECTS = 3
 _FILES = frozenset({200, 206, 416})
@@ -95,8 +95,6 @@ class Downloads:
                     try:
                         answer = await self._answer(stack, url, part, limit)
                     except errors.AdapterError as error:
-                        if not is_passing(error):
-                            raise
                         answer = await self._retry.after(error, lambda: self._answer(stack, url, part, limit), limit)
             except TimeoutError:
                 raise errors.TimedOut(provider=self._provider) from None
@@ -151,20 +149,7 @@ class Downloads:
         self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], limit: asyncio.Timeout
     ) -> Streamed:
         """The provider's answer to one GET, for which a call's place is taken until its head is there."""
-        await self._gate.enter(limit)
-        try:
-            answer = await self._head(stack, url, headers, None, is_away=False)
-        except errors.AdapterError as error:
-            self._gate.leave(error)
-            raise
-        except BaseException:
-            if limit.expired():
-                self._gate.leave_late()
-            else:
-                self._gate.leave_unknown()
-            raise
-        self._gate.leave()
-        return answer
+        return await self._gate.passed(limit, lambda: self._head(stack, url, headers, None, is_away=False))
 
     async def _head(
         self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], address: str | None, *, is_away: bool

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from math import ceil
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from adapters.breaker import Breaker, Circuit
 from adapters.budget import CURRENT
@@ -15,6 +16,8 @@ from .limiter import Limiter
 from .timing import Timing, seconds_left
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _FAILURES = (Unavailable, TimedOut, UpstreamInternal)
 
@@ -30,10 +33,7 @@ class Traffic:
 
 
 class Gate:
-    """Lets calls of one provider and credential pass, or refuses them with an `unsent` error.
-
-    Every `enter` that returns needs one `leave`, `leave_late` or `leave_unknown`.
-    """
+    """Lets calls of one provider and credential pass, or refuses them with an `unsent` error."""
 
     def __init__(
         self, provider: str, settings: ProviderSettings, timing: Timing, slots: asyncio.Semaphore | None = None
@@ -70,7 +70,25 @@ class Gate:
         """Seconds for which calls are refused or held back: the breaker's, or those the provider asked for."""
         return max(self._breaker.wait, self._limiter.pause_left)
 
-    async def enter(self, limit: asyncio.Timeout) -> None:
+    async def passed(self, limit: asyncio.Timeout, call: Callable[[], Awaitable[T]]) -> T:
+        """What comes of a call that is made as soon as it may be. How it ended is noted."""
+        await self._enter(limit)
+        try:
+            result = await call()
+        except AdapterError as error:
+            self._ended(error)
+            raise
+        except BaseException:
+            # The call's own time limit cancels it, too; that is known only from the limit.
+            if limit.expired():
+                self._ended_late()
+            else:
+                self._ended_unknown()
+            raise
+        self._ended()
+        return result
+
+    async def _enter(self, limit: asyncio.Timeout) -> None:
         """Wait until a call may be made, as long as its time limit and its request allow, and count it."""
         if self._breaker.is_open:
             self._refuse_while_open()
@@ -88,7 +106,7 @@ class Gate:
         self.traffic.in_flight += 1
         self.traffic.calls += 1
 
-    def leave(self, error: AdapterError | None = None) -> None:
+    def _ended(self, error: AdapterError | None = None) -> None:
         """Note how a call ended that had an answer, or could not have one."""
         self._leave()
         if isinstance(error, _FAILURES) and (error.upstream_status is None or error.upstream_status >= 500):
@@ -98,12 +116,12 @@ class Gate:
         if error is not None and error.upstream_status == 429 and error.retry_after_ms:
             self._limiter.pause(min(error.retry_after_ms / 1000, self._longest_pause))
 
-    def leave_late(self) -> None:
+    def _ended_late(self) -> None:
         """Note a call that was given up because no answer came in time."""
         self._leave()
         self._failed()
 
-    def leave_unknown(self) -> None:
+    def _ended_unknown(self) -> None:
         """Note a call that was given up for another reason."""
         self._leave()
         self._breaker.abandoned()

@@ -18,7 +18,7 @@ T = TypeVar("T")
 PASSING_STATUSES: Set[int] = frozenset({408, 429, 502, 503, 504})
 
 
-def is_passing(error: BaseException) -> bool:
+def _is_passing(error: BaseException) -> bool:
     """Whether the same call may work in a moment: there was no connection, or the provider says so.
 
     Not where no answer came in time: that call may still be at work, and took all the time there was.
@@ -45,7 +45,9 @@ class Retry:
         self._traffic = traffic
 
     async def after(self, first: AdapterError, attempt: Callable[[], Awaitable[T]], limit: asyncio.Timeout) -> T:
-        """What comes of another attempt after `first`; raises the last error where there is none."""
+        """What comes of another attempt after `first`; raises the last error where there is none, or it can't help."""
+        if not _is_passing(first):
+            raise first
         known: AdapterError | None = first
 
         async def attempted() -> T:
@@ -65,7 +67,7 @@ class Retry:
             sleep=self._sleep,
             wait=self._wait,
             stop=stop,
-            retry=retry_if_exception(is_passing),
+            retry=retry_if_exception(_is_passing),
             before_sleep=self._count,
             reraise=True,
         )
