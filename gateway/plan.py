@@ -53,15 +53,7 @@ class Plan:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._switches = tuple(
-            sorted(
-                {
-                    name
-                    for node in (operation, *self._fragments.values())
-                    for name in condition_variables(node.selection_set)
-                }
-            )
-        )
+        self._switches = condition_variables(node.selection_set for node in (operation, *self._fragments.values()))
         self._known: LRUCache[tuple[bool, ...], _Needs] = LRUCache(MAX_KEPT)
         self._all: _Walk | None = None
 

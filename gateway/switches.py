@@ -1,14 +1,17 @@
 """What decides which fields of a document are selected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from graphql import SelectionSetNode, VariableNode
 
 
-def condition_variables(selection_set: SelectionSetNode) -> Iterator[str]:
-    """The variables used by directives anywhere in a selection set, fragment spreads not followed."""
-    pending = [selection_set]
+def condition_variables(selection_sets: Iterable[SelectionSetNode]) -> tuple[str, ...]:
+    """The names of the variables used by directives anywhere in selection sets, fragment spreads not followed."""
+    return tuple(sorted(set(_used(list(selection_sets)))))
+
+
+def _used(pending: list[SelectionSetNode]) -> Iterator[str]:
     while pending:
         for selection in pending.pop().selections:
             for directive in selection.directives or ():

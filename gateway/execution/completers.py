@@ -97,7 +97,7 @@ class Completers:
         self._operation = operation
         self._fragments = fragments
         nodes = (operation, *(fragment.definition for fragment in fragments.values()))
-        self._conditions = tuple(sorted({name for node in nodes for name in condition_variables(node.selection_set)}))
+        self._conditions = condition_variables(node.selection_set for node in nodes)
         self._budget = Budget(MAX_FIELDS)
         self._variants: dict[tuple[Any, ...], Variant] = {}
 
