@@ -153,7 +153,11 @@ class McpClient:
             return await self._upstream.send("POST", json=message, headers=both, idempotent=True)
         except errors.NotFound as error:
             # A 404 from the endpoint itself must not read as "there is no such run".
-            raise self._bad("there is no MCP server at this URL, or no such session", error.upstream_status) from error
+            raise errors.BadResponse(
+                "there is no MCP server at this URL, or no such session",
+                provider=error.provider,
+                upstream_status=error.upstream_status,
+            ) from error
 
     def _response(self, reply: Reply, request_id: int) -> dict[str, Json]:
         """The JSON-RPC response to `request_id`, from a JSON body or from an event stream with other messages in it.
@@ -193,8 +197,8 @@ class McpClient:
             raw_code=None if number is None else str(number),
         )
 
-    def _bad(self, message: str, status: int | None = 200) -> errors.BadResponse:
-        return errors.BadResponse(message, provider=self._upstream.provider, upstream_status=status)
+    def _bad(self, message: str) -> errors.BadResponse:
+        return errors.BadResponse(message, provider=self._upstream.provider)
 
 
 def read_error(reply: ErrorReply) -> errors.ErrorReading:
