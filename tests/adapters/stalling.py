@@ -6,9 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 PATIENCE = 30
-"""Seconds until a client that should have left counts as one that stays."""
-LONG_MS = 60_000
-"""A limit of calls that is not what ends them: longer than `PATIENCE`."""
+"""Seconds until a client that should have left counts as one that stays. Less than `LONG_MS`."""
 
 
 @dataclass(slots=True)

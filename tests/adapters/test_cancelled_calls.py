@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import run
+from tests.support import LONG_MS, run
 
 from .downloads import opened
-from .stalling import LONG_MS, Stall, stalling
+from .stalling import Stall, stalling
 from .upstreams import JSON_HEAD
 
 HALF = JSON_HEAD + b'content-length: 10\r\n\r\n{"id"'

@@ -14,9 +14,9 @@ from hypercorn.config import Config
 
 from adapters.errors import Unavailable
 from adapters.upstream import UpstreamClient
-from tests.support import run
+from tests.support import LONG_MS, run
 
-from .stalling import LONG_MS, PATIENCE
+from .stalling import PATIENCE
 from .upstreams import client
 
 

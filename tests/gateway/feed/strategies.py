@@ -83,11 +83,12 @@ def listed_sources(
     steps: st.SearchStrategy[Step],
     *,
     undated: bool = True,
+    ties: bool = True,
     shuffled: bool = False,
     numbered: bool = False,
 ) -> list[ListedAdapter]:
     """Sources of which none numbers its pages, or with `numbered` any may."""
-    lists = draw(st.lists(rows(undated=undated, shuffled=shuffled), min_size=1, max_size=4))
+    lists = draw(st.lists(rows(undated=undated, ties=ties, shuffled=shuffled), min_size=1, max_size=4))
     return [
         ListedAdapter(
             f"p{n}",

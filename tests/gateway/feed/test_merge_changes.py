@@ -6,7 +6,6 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.model import RunRecord
 from tests.support import run
 
 from .simulated import ListedAdapter, Walk, run_at
@@ -19,33 +18,24 @@ from .strategies import (
     page_sizes,
     page_while,
     page_while_runs_arrive,
-    rows,
     some,
 )
 
 
 @given(
-    sources=st.lists(
-        st.tuples(rows(undated=False, ties=False), st.booleans(), page_sizes),
-        min_size=1,
-        max_size=3,
-    ),
+    sources=listed_sources(st.just("ok"), undated=False, ties=False, numbered=True),
     sizes=firsts,
     arrivals=st.lists(st.integers(0, 6), max_size=8),
     seed=st.integers(0, 1000),
 )
 @some
 def test_runs_that_arrive_neither_repeat_nor_hide_any(
-    sources: list[tuple[list[RunRecord], bool, int]], sizes: list[int], arrivals: list[int], seed: int
+    sources: list[ListedAdapter], sizes: list[int], arrivals: list[int], seed: int
 ) -> None:
     """Numbered pages shift under the reader; the others don't."""
-    adapters = [
-        ListedAdapter(f"p{n}", runs, numbered=numbered, max_page_size=size)
-        for n, (runs, numbered, size) in enumerate(sources)
-    ]
-    listed = ids(*adapters)
-    walk = Walk(adapters)
-    run(page_while_runs_arrive(walk, adapters, sizes, arrivals, seed))
+    listed = ids(*sources)
+    walk = Walk(sources)
+    run(page_while_runs_arrive(walk, sources, sizes, arrivals, seed))
 
     assert_newest_first(walk.runs)
     given_ = Counter(walk.ids)

@@ -13,7 +13,7 @@ from gateway.listing.filters import RunFilter
 from gateway.settings import FeedSettings
 from tests.support import run, tries
 
-from .simulated import ListedAdapter, Step, Walk, run_at
+from .simulated import ListedAdapter, Walk, run_at
 from .strategies import (
     assert_newest_first,
     dated,
@@ -21,10 +21,8 @@ from .strategies import (
     ids,
     listed_sources,
     order,
-    page_sizes,
     page_while,
     page_while_runs_arrive,
-    rows,
     some,
 )
 
@@ -82,32 +80,19 @@ def test_what_a_failing_source_loses_is_reported(sources: list[ListedAdapter], s
 
 
 @given(
-    sources=st.lists(
-        st.tuples(
-            rows(undated=False, ties=False),
-            st.booleans(),
-            page_sizes,
-            st.lists(st.sampled_from(["ok", "fail"]), max_size=8),
-        ),
-        min_size=1,
-        max_size=3,
-    ),
+    sources=listed_sources(st.sampled_from(["ok", "fail"]), undated=False, ties=False, numbered=True),
     sizes=firsts,
     arrivals=st.lists(st.integers(0, 4), max_size=8),
     seed=st.integers(0, 1000),
 )
 @some
 def test_failures_while_runs_arrive(
-    sources: list[tuple[list[RunRecord], bool, int, list[Step]]], sizes: list[int], arrivals: list[int], seed: int
+    sources: list[ListedAdapter], sizes: list[int], arrivals: list[int], seed: int
 ) -> None:
     """Runs that arrived may be counted as missing: nobody can tell them from those that the failure cost."""
-    adapters = [
-        ListedAdapter(f"p{n}", runs, numbered=numbered, max_page_size=size, steps=steps)
-        for n, (runs, numbered, size, steps) in enumerate(sources)
-    ]
-    listed = {adapter.name: set(ids(adapter)) for adapter in adapters}
-    walk = Walk(adapters)
-    run(page_while_runs_arrive(walk, adapters, sizes, arrivals, seed))
+    listed = {source.name: set(ids(source)) for source in sources}
+    walk = Walk(sources)
+    run(page_while_runs_arrive(walk, sources, sizes, arrivals, seed))
 
     assert_newest_first(walk.runs)
     assert max(Counter(walk.ids).values(), default=1) == 1
