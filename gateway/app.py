@@ -25,12 +25,13 @@ from .caching.answers import Answers
 from .caching.entry import Clock
 from .caching.keys import Keys
 from .context import Context
-from .endpoint import VARY, Endpoint, wants_page
+from .endpoint import VARY, Endpoint
 from .examples import examples_for
 from .export import EXPORT_PATH, Columns, ExportEndpoint
 from .files.endpoint import FilesEndpoint
 from .files.paths import FILES_PATH
 from .graphiql import ASSETS_PATH, ExampleQuery
+from .incoming import headers_of, wants_page
 from .limits.cost import Prices
 from .limits.settings import TrustMode
 from .limits.trusted import TrustedDocuments
@@ -117,8 +118,8 @@ def create_app(
     example = "<provider>" if settings.auth.is_required else next(iter(providers)).name
     tabs = examples_for(example) if examples is None else examples
 
-    def page(request: Request) -> Response:
-        return graphiql.page(GRAPHQL_PATH, tabs, root_path=request.scope.get("root_path", ""))
+    def page(scope: Scope) -> Response:
+        return graphiql.page(GRAPHQL_PATH, tabs, root_path=scope.get("root_path", ""))
 
     limits, documents = settings.limits, settings.documents
     # GraphiQL writes documents, which nobody trusts then.
@@ -132,7 +133,7 @@ def create_app(
         page if has_page else None,
         answers,
         clock,
-        lambda request: see(request.scope).view,
+        lambda scope: see(scope).view,
         ", ".join((VARY, *desk.credential_headers)),
         TrustedDocuments(documents),
         limits,
@@ -170,7 +171,7 @@ def _opened(*, graphiql: bool) -> Callable[[Scope], bool]:
             return True
         if not graphiql:
             return False
-        return wants_page(Request(scope)) if path == GRAPHQL_PATH else path.startswith(f"{ASSETS_PATH}/")
+        return wants_page(scope, headers_of(scope)) if path == GRAPHQL_PATH else path.startswith(f"{ASSETS_PATH}/")
 
     return is_open
 

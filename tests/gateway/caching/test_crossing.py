@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.requests import Request
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from adapters.errors import Unauthenticated
@@ -116,8 +116,8 @@ class TestAnswers:
         outputs = {who: Providers([Provider("fake", answering(who), source=f"fake:{who}")]) for who in ("ann", "bob")}
         asking: list[str] = []
 
-        def identify(request: Request) -> str:
-            asking.append(request.headers["authorization"])
+        def identify(scope: Scope) -> str:
+            asking.append(Headers(scope=scope)["authorization"])
             return asking[-1]
 
         def new_context(request_id: str, _scope: Scope) -> Context:
