@@ -1,7 +1,8 @@
 """Joins what one request wants of a run, so that it is fetched once."""
 
 import asyncio
-import itertools
+from collections.abc import Generator, Mapping
+from typing import Any
 
 from adapters.errors import NotFound
 from adapters.model import Part, RunRecord
@@ -9,6 +10,55 @@ from adapters.model import Part, RunRecord
 from .freshness import Freshness
 from .providers import Provider
 from .service import Outcome, RunService
+
+
+class Batch:
+    """Runs of one provider that are looked up together for one request."""
+
+    __slots__ = ("_failure", "_outcomes", "landed")
+
+    def __init__(self) -> None:
+        self.landed = asyncio.Event()
+        self._outcomes: Mapping[str, Outcome] = {}
+        self._failure: BaseException = asyncio.CancelledError()
+
+    def land(self, outcomes: Mapping[str, Outcome], failure: BaseException) -> None:
+        """Tell what came of it: outcomes, and `failure` of each run that has none."""
+        self._outcomes, self._failure = outcomes, failure
+        self.landed.set()
+
+    def outcome(self, native_id: str) -> RunRecord | Exception | None:
+        """What came of a run, None where there is no such run; CancelledError where it was given up.
+
+        Only once the batch has landed.
+        """
+        outcome = self._outcomes.get(native_id, self._failure)
+        if isinstance(outcome, NotFound):
+            return None
+        if isinstance(outcome, RunRecord | Exception):
+            return outcome
+        raise outcome
+
+
+class Asked:
+    """A run that was asked for. Nothing is left behind where nobody awaits it."""
+
+    __slots__ = ("batch", "native_id")
+
+    def __init__(self, batch: Batch, native_id: str) -> None:
+        self.batch = batch
+        self.native_id = native_id
+
+    def __await__(self) -> Generator[Any, None, RunRecord | None]:
+        return self.run().__await__()
+
+    async def run(self) -> RunRecord | None:
+        """The run, None where there is no such run; AdapterError where it could not be looked up."""
+        await self.batch.landed.wait()
+        outcome = self.batch.outcome(self.native_id)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 class RunLoader:
@@ -23,81 +73,55 @@ class RunLoader:
         self._provider = provider
         self._freshness = freshness or Freshness()
         self._wanted: dict[str, frozenset[Part]] = {}
-        self._waiting: dict[str, list[asyncio.Future[RunRecord | None]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._looked_up: dict[tuple[str, frozenset[Part]], asyncio.Future[RunRecord | None]] = {}
+        self._next = Batch()
+        self._loading: dict[asyncio.Task[None], Batch] = {}
+        self._looked_up: dict[tuple[str, frozenset[Part]], Asked] = {}
 
-    def look_up(self, native_id: str, parts: frozenset[Part]) -> asyncio.Future[RunRecord | None]:
+    def look_up(self, native_id: str, parts: frozenset[Part]) -> Asked:
         """The same as `load`. What came of it, an error too, holds for the whole request."""
-        future = self._looked_up.get((native_id, parts))
-        if future is None:
-            future = self._looked_up[native_id, parts] = self.load(native_id, parts)
-        return future
+        asked = self._looked_up.get((native_id, parts))
+        if asked is None:
+            asked = self._looked_up[native_id, parts] = self.load(native_id, parts)
+        return asked
 
     async def look_up_alone(self, native_id: str, parts: frozenset[Part]) -> RunRecord | None:
         """The same at once: nothing else is asked for that could be joined with it."""
-        if (known := self._looked_up.get((native_id, parts))) is not None:
-            return await known
-        future: asyncio.Future[RunRecord | None] = asyncio.get_running_loop().create_future()
-        self._looked_up[native_id, parts] = future
-        try:
-            _settle(future, (await self._service.load(self._provider, {native_id: parts}, self._freshness))[native_id])
-        except Exception as error:
-            _settle(future, error)
-        return await future
+        asked = self._looked_up.get((native_id, parts))
+        if asked is None:
+            asked = self._looked_up[native_id, parts] = Asked(Batch(), native_id)
+            await self._load(asked.batch, {native_id: parts})
+        return await asked
 
-    def load(self, native_id: str, parts: frozenset[Part]) -> asyncio.Future[RunRecord | None]:
-        """The run, None where there is no such run; AdapterError where it could not be looked up."""
-        loop = asyncio.get_running_loop()
-        if not self._wanted:
-            loop.call_soon(self._dispatch)
-        self._wanted[native_id] = self._wanted.get(native_id, frozenset()) | parts
-        future: asyncio.Future[RunRecord | None] = loop.create_future()
-        self._waiting.setdefault(native_id, []).append(future)
-        return future
+    def load(self, native_id: str, parts: frozenset[Part]) -> Asked:
+        """A run to come, None where there is no such run; AdapterError where it could not be looked up."""
+        wanted = self._wanted
+        if not wanted:
+            asyncio.get_running_loop().call_soon(self._dispatch)
+        others = wanted.get(native_id)
+        wanted[native_id] = parts if others is None else others | parts
+        return Asked(self._next, native_id)
 
     def _dispatch(self) -> None:
         if not self._wanted:
             return
         wanted, self._wanted = self._wanted, {}
-        waiting, self._waiting = self._waiting, {}
-        task = asyncio.ensure_future(self._load(wanted, waiting))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        batch, self._next = self._next, Batch()
+        task = asyncio.ensure_future(self._load(batch, wanted))
+        self._loading[task] = batch
+        task.add_done_callback(self._loading.pop)
 
-    async def _load(
-        self, wanted: dict[str, frozenset[Part]], waiting: dict[str, list[asyncio.Future[RunRecord | None]]]
-    ) -> None:
+    async def _load(self, batch: Batch, wanted: Mapping[str, frozenset[Part]]) -> None:
         try:
             outcomes = await self._service.load(self._provider, wanted, self._freshness)
-            for native_id, futures in waiting.items():
-                for future in futures:
-                    _settle(future, outcomes[native_id])
         except Exception as error:
-            for future in itertools.chain.from_iterable(waiting.values()):
-                _settle(future, error)
-        finally:
-            # Whatever happened, nobody may wait for ever.
-            for future in itertools.chain.from_iterable(waiting.values()):
-                future.cancel()
+            batch.land({}, error)
+        else:
+            batch.land(outcomes, KeyError("nothing came of it"))
 
     def cancel(self) -> None:
-        """Stop what is still being fetched for this request, and what was about to be."""
-        for future in itertools.chain.from_iterable(self._waiting.values()):
-            future.cancel()
-        self._wanted, self._waiting = {}, {}
-        for task in self._tasks:
+        """Stop what is still being fetched for this request, and what was about to be: nobody waits for it any more."""
+        for task in self._loading:
             task.cancel()
-
-
-def _settle(future: asyncio.Future[RunRecord | None], outcome: Outcome) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, RunRecord):
-        future.set_result(outcome)
-    elif isinstance(outcome, NotFound):
-        future.set_result(None)
-    else:
-        future.set_exception(outcome)
-        # Marks it as retrieved: who asked may have met another error first.
-        future.exception()
+        for batch in (self._next, *self._loading.values()):
+            batch.landed.set()
+        self._wanted, self._next = {}, Batch()

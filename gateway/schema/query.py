@@ -1,6 +1,6 @@
 """The root of all queries."""
 
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ import strawberry
 
 from adapters.model import RunRecord
 from gateway.errors import RequestError
+from gateway.loader import Asked
 
 from .feed import AfterArgument, FilterArgument, FirstArgument, RunConnection, list_runs
 from .provider import Provider
@@ -15,55 +16,47 @@ from .run import Info, Node, Run, RunId
 from .usage import BucketArgument, GroupByArgument, MaxRunsArgument, TimeZoneArgument, UsageReport, report
 
 
-def _load(info: Info, run_id: str) -> Awaitable[RunRecord | None]:
-    """A run to come. It is asked for at once, so that an operation's fields and ids are asked for together."""
+def run(info: Info, id: RunId) -> Any:  # noqa: A002 - the argument's name is the schema's
     context = info.context
-    provider, native_id = context.locate(run_id)
+    provider, native_id = context.locate(id)
     parts = context.parts(str(info.path.key), provider, info.variable_values)
     loader = context.loader(provider)
-    if context.is_one_look_up:
-        return loader.look_up_alone(native_id, parts)
-    return loader.look_up(native_id, parts)
-
-
-def run(info: Info, id: RunId) -> Any:  # noqa: A002 - the argument's name is the schema's
-    return _load(info, id)
+    return loader.look_up_alone(native_id, parts) if context.is_one_look_up else loader.look_up(native_id, parts)
 
 
 def nodes(
     info: Info,
     ids: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of runs; the answer keeps their order.")],
 ) -> Any:
-    if len(ids) > info.context.max_ids:
-        raise RequestError(f"at most {info.context.max_ids} ids may be asked for at once, not {len(ids)}")
-    loading: list[Awaitable[RunRecord | None] | RequestError] = []
+    context, response_key = info.context, str(info.path.key)
+    if len(ids) > context.max_ids:
+        raise RequestError(f"at most {context.max_ids} ids may be asked for at once, not {len(ids)}")
+    # All are asked for at once, so that an operation's fields and ids are looked up together.
+    asked: list[Asked | RequestError] = []
     for run_id in ids:
         try:
-            loading.append(_load(info, run_id))
+            provider, native_id = context.locate(run_id)
+            parts = context.parts(response_key, provider, info.variable_values)
+            asked.append(context.loader(provider).look_up(native_id, parts))
         except RequestError as error:
-            loading.append(error)
-    return _Outcomes(loading)
+            asked.append(error)
+    return _Outcomes(asked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcomes:
     """The outcome of each look-up, in order. Nothing is left behind where nobody awaits it."""
 
-    loading: Sequence[Awaitable[RunRecord | None] | RequestError]
+    asked: Sequence[Asked | RequestError]
 
     def __await__(self) -> Generator[Any, None, list[RunRecord | Exception | None]]:
         return self._all().__await__()
 
     async def _all(self) -> list[RunRecord | Exception | None]:
+        for batch in {one.batch for one in self.asked if isinstance(one, Asked)}:
+            await batch.landed.wait()
         # An exception as the value of an item nulls that item only.
-        return [one if isinstance(one, RequestError) else await _outcome(one) for one in self.loading]
-
-
-async def _outcome(loading: Awaitable[RunRecord | None]) -> RunRecord | Exception | None:
-    try:
-        return await loading
-    except Exception as error:
-        return error
+        return [one.batch.outcome(one.native_id) if isinstance(one, Asked) else one for one in self.asked]
 
 
 async def runs(

@@ -14,6 +14,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from gateway import encoding
 from gateway.context import Context
 from gateway.execution import Runner
+from gateway.loader import Asked, Batch
 from gateway.providers import Provider, Providers
 from gateway.schema import GatewaySchema, build, run_type_names
 from gateway.schema.build import run_types
@@ -31,31 +32,34 @@ NAMES = run_type_names()
 PROVIDERS = Providers([Provider("fake", FakeAdapter())])
 
 
+class GivenBatch(Batch):
+    """Lands after so many turns of the event loop, with an outcome that need be neither a run nor an error."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: object, turns: int) -> None:
+        super().__init__()
+        self._given = given
+        self._settle(turns)
+
+    def _settle(self, turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(self._settle, turns - 1)
+        else:
+            self.landed.set()
+
+    def outcome(self, native_id: str) -> Any:
+        return self._given
+
+
 @dataclass(slots=True)
 class FakeLoader:
-    """Gives the outcomes by native id, each after as many turns of the event loop as the id's number."""
+    """Gives the outcomes by native id, each after as many turns of the event loop as the id's length says."""
 
     outcomes: Mapping[str, object]
 
-    def look_up(self, native_id: str, _parts: object) -> asyncio.Future[Any]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        outcome = self.outcomes.get(native_id)
-
-        def settle(turns: int) -> None:
-            if turns:
-                loop.call_soon(settle, turns - 1)
-            elif future.done():
-                pass
-            elif isinstance(outcome, Exception):
-                future.set_exception(outcome)
-                # Marks it as retrieved, as the real loader does: an operation may have failed before.
-                future.exception()
-            else:
-                future.set_result(outcome)
-
-        settle(len(native_id) % 3)
-        return future
+    def look_up(self, native_id: str, _parts: object) -> Asked:
+        return Asked(GivenBatch(self.outcomes.get(native_id), len(native_id) % 3), native_id)
 
     async def look_up_alone(self, native_id: str, parts: object) -> Any:
         return await self.look_up(native_id, parts)
