@@ -310,6 +310,10 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     def parent_id(self) -> str | None:
         return None if self.parent_native_id is None else run_id(self.provider, self.parent_native_id)
 
+    def lacks(self, parts: frozenset[Part]) -> bool:
+        """Whether there are some of the parts that it holds neither, nor the errors of."""
+        return not (parts <= self.parts or parts <= self.parts | self.part_errors.keys())
+
     def with_parts_of(self, older: "RunRecord") -> Self:
         """This record plus the parts that only `older`, a record of the same run, holds."""
         missing = older.parts - self.parts

@@ -123,7 +123,7 @@ class RunCache:
         results: dict[str, Entry | Exception] = {}
         kept: dict[str, Entry] = {}
         for asked, outcome in looked.items():
-            if not isinstance(outcome, RunRecord | NotFound):
+            if not isinstance(outcome, (RunRecord, NotFound)):
                 results[asked] = outcome
                 continue
             # A run may answer to several forms of its id; it is kept under its own.

@@ -1,7 +1,7 @@
 """Single flight: identical work in progress is done once and shared."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Generic, TypeVar
@@ -17,7 +17,6 @@ V = TypeVar("V")
 class _Flight(Generic[K, P, V]):
     """Work for one key or several. `brings` has the parts of each. All who wait for it pay for its calls."""
 
-    source: str
     brings: Mapping[K, frozenset[P]]
     task: asyncio.Task[Mapping[K, V]]
     budget: JointBudget
@@ -31,6 +30,16 @@ class _Flight(Generic[K, P, V]):
         is_sound = self.waiting > 0 and not self.budget.is_spent
         return is_sound and self.brings[key] >= parts and not self.task.done()
 
+    def results(self, keys: Iterable[K]) -> dict[K, V | Exception]:
+        """What came of some of its keys: an error of the whole is that of each; TimeoutError where it goes on."""
+        if not self.task.done():
+            return {key: TimeoutError() for key in keys}
+        try:
+            found = self.task.result()
+            return {key: found[key] for key in keys}
+        except Exception as error:
+            return dict.fromkeys(keys, error)
+
 
 class Flights(Generic[K, P, V]):
     """Work in progress by key. A call that wants no more of a key than is in progress waits for that.
@@ -40,10 +49,12 @@ class Flights(Generic[K, P, V]):
     """
 
     def __init__(self) -> None:
-        self._flights: dict[tuple[str, K], list[_Flight[K, P, V]]] = {}
+        self._flights: dict[str, dict[K, list[_Flight[K, P, V]]]] = {}
 
     def __len__(self) -> int:
-        return len({id(flight) for flights in self._flights.values() for flight in flights})
+        return len(
+            {id(flight) for source in self._flights.values() for flights in source.values() for flight in flights}
+        )
 
     def carries(self, source: str, key: K, parts: frozenset[P]) -> bool:
         """Whether there is work in progress that brings at least these parts of a key."""
@@ -63,34 +74,36 @@ class Flights(Generic[K, P, V]):
         allowance = CURRENT.get()
         if allowance.seconds_left <= 0:
             return {key: TimeoutError() for key in wants}
-        boarded: dict[K, _Flight[K, P, V]] = {}
-        left: dict[K, frozenset[P]] = {}
-        for key, parts in wants.items():
-            flight = self._find(source, key, parts)
-            if flight is None:
-                left[key] = parts
-            else:
-                boarded[key] = flight
+        boarded: dict[_Flight[K, P, V], list[K]] = {}
+        left: Mapping[K, frozenset[P]] = wants
+        if source in self._flights:
+            aboard = {key: self._find(source, key, parts) for key, parts in wants.items()}
+            left = {key: parts for key, parts in wants.items() if aboard[key] is None}
+            for key, flight in aboard.items():
+                if flight is not None:
+                    boarded.setdefault(flight, []).append(key)
         if left:
-            boarded |= dict.fromkeys(left, self._start(source, left, work))
-        flights = set(boarded.values())
-        for flight in flights:
+            boarded[self._start(source, left, work)] = list(left)
+        for flight in boarded:
             flight.budget.members.append(allowance)
         try:
-            for flight in flights:
+            for flight in boarded:
                 await _landed(flight.task, allowance)
         finally:
-            for flight in flights:
+            for flight in boarded:
                 flight.budget.members.remove(allowance)
                 if flight.waiting == 0 and not flight.task.done():
                     flight.task.cancel()
-        return {key: _result(boarded[key], key) for key in wants}
+        results: dict[K, V | Exception] = {}
+        for flight, keys in boarded.items():
+            results |= flight.results(keys)
+        return results
 
     def _find(self, source: str, key: K, parts: frozenset[P]) -> _Flight[K, P, V] | None:
-        flights = self._flights.get((source, key))
-        if flights is None:
-            return None
-        return next((flight for flight in flights if flight.serves(key, parts)), None)
+        for flight in self._flights.get(source, {}).get(key, ()):
+            if flight.serves(key, parts):
+                return flight
+        return None
 
     def _start(
         self,
@@ -101,32 +114,26 @@ class Flights(Generic[K, P, V]):
         budget = JointBudget()
         # The task inherits it.
         token = CURRENT.set(budget)
-        flight: _Flight[K, P, V] = _Flight(source, wants, asyncio.get_running_loop().create_task(work(wants)), budget)
+        flight: _Flight[K, P, V] = _Flight(wants, asyncio.get_running_loop().create_task(work(wants)), budget)
         CURRENT.reset(token)
+        places = self._flights.setdefault(source, {})
         for key in wants:
-            self._flights.setdefault((source, key), []).append(flight)
-        flight.task.add_done_callback(lambda _: self._land(flight))
+            places.setdefault(key, []).append(flight)
+        flight.task.add_done_callback(lambda _: self._land(source, flight))
         return flight
 
-    def _land(self, flight: _Flight[K, P, V]) -> None:
+    def _land(self, source: str, flight: _Flight[K, P, V]) -> None:
+        places = self._flights[source]
         for key in flight.brings:
-            place = flight.source, key
-            flights = self._flights[place]
+            flights = places[key]
             flights.remove(flight)
             if not flights:
-                del self._flights[place]
+                del places[key]
+        if not places:
+            del self._flights[source]
         if not flight.task.cancelled():
             # Mark as retrieved: every waiter may have left.
             flight.task.exception()
-
-
-def _result(flight: _Flight[K, P, V], key: K) -> V | Exception:
-    if not flight.task.done():
-        return TimeoutError()
-    try:
-        return flight.task.result()[key]
-    except Exception as error:
-        return error
 
 
 async def _landed(task: "asyncio.Task[Any]", allowance: Allowance) -> None:

@@ -166,6 +166,16 @@ class RunService:
         alone, together = partial(self._alone, provider), partial(self._look_many, provider)
         batches = provider.batches
         size = 1 if batches is None else batches.max_batch
+        distinct = set(missing.values())
+        if (
+            batches is not None
+            and len(missing) <= size
+            and len(distinct) == 1
+            and distinct.pop() <= batches.batch_parts
+        ):
+            # As nearly always: a single batch.
+            yield missing, together
+            return
         rest: dict[str, frozenset[Part]] = {}
         flying: dict[str, frozenset[Part]] = {}
         batch: dict[str, frozenset[Part]] = {}
@@ -253,8 +263,7 @@ class RunService:
         lacking = {
             native_id: parts
             for native_id, parts in wants.items()
-            if isinstance(record := found[native_id], RunRecord)
-            and not parts <= record.parts | record.part_errors.keys()
+            if isinstance(record := found[native_id], RunRecord) and record.lacks(parts)
         }
         slots = asyncio.Semaphore(self._concurrency)
 
@@ -267,9 +276,7 @@ class RunService:
 
 def _lacks(result: Entry | Exception, parts: frozenset[Part]) -> bool:
     """Whether a run came without some of the parts, and without their errors."""
-    if not isinstance(result, Entry) or not isinstance(record := result.outcome, RunRecord):
-        return False
-    return not parts <= record.parts | record.part_errors.keys()
+    return isinstance(result, Entry) and isinstance(record := result.outcome, RunRecord) and record.lacks(parts)
 
 
 def _too_late(provider: Provider) -> TimedOut:

@@ -41,7 +41,8 @@ class Entry(Struct, frozen=True):
     @property
     def is_settled(self) -> bool:
         """Whether it is a run that has ended, and nothing of it failed to come."""
-        return self.is_terminal and not (isinstance(self.outcome, RunRecord) and self.outcome.part_errors)
+        record = self.outcome
+        return isinstance(record, RunRecord) and record.is_terminal is True and not record.part_errors
 
     def holds(self, parts: frozenset[Part]) -> bool:
         """Whether it answers for all of these parts."""
