@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from cachetools import LRUCache
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -18,6 +18,7 @@ from graphql import (
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types.graphql import OperationType
 
 from .execution import Runner
 from .limits.cost import OperationCost, Prices
@@ -42,6 +43,7 @@ class Operation:
     """One operation of a document, ready to run."""
 
     definition: OperationDefinitionNode
+    kind: OperationType
     plan: Plan
     runner: Runner
     depends_on_runs_alone: bool
@@ -83,21 +85,19 @@ class Documents:
         self._rules: tuple[type[ASTValidationRule], ...] = RULES
         if not introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
-        self._kept: LRUCache[str, Document] = LRUCache(kept)
+        self._kept = lru_cache(kept)(self._prepare)
 
     def get(self, text: str) -> Document:
         """The document of this text. Its errors, if any, are all that it has."""
-        document = self._kept.get(text)
-        if document is None:
-            try:
-                document = self._prepare(text)
-            except RecursionError:
-                document = Document(None, [GraphQLError("The document is nested too deeply.")], {})
-            if len(text) <= MAX_KEPT_LENGTH:
-                self._kept[text] = document
-        return document
+        return self._kept(text) if len(text) <= MAX_KEPT_LENGTH else self._prepare(text)
 
     def _prepare(self, text: str) -> Document:
+        try:
+            return self._checked(text)
+        except RecursionError:
+            return Document(None, [GraphQLError("The document is nested too deeply.")], {})
+
+    def _checked(self, text: str) -> Document:
         if (length := len(text)) > (most := self._limits.max_length):
             # Comments and texts of any length are few tokens, and take as long as many.
             words = f"The document has {length} characters; the limit is {most} (limits.max_length)."
@@ -124,6 +124,7 @@ class Documents:
         plan = Plan(self._schema, node, definition)
         return Operation(
             definition,
+            OperationType(definition.operation.value),
             plan,
             Runner(self._schema, node, definition, hide_suggestions=not self._introspection),
             depends_on_runs_alone(node, definition),

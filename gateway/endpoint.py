@@ -134,14 +134,15 @@ class Endpoint:
         result = await self._execute(query, asked, scope["method"], receive, context)
         if result.data is None and result.errors and result.errors[0].path is None:
             return self._refused(result.errors, request_id, media_type)
-        errors = present(result.errors, request_id, self.limits.max_errors) if result.errors else []
         freshness = context.freshness
-        extensions = freshness.extensions()
-        if result.extensions:
-            extensions = {**extensions, **result.extensions}
-        document = {"data": result.data, "errors": errors, "extensions": extensions}
-        body = _encoded({key: value for key, value in document.items() if value or key == "data"}, request_id)
-        if errors or extensions or freshness.until is None or not context.depends_on_runs_alone:
+        extensions = {**freshness.extensions(), **(result.extensions or {})}
+        document: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            document["errors"] = present(result.errors, request_id, self.limits.max_errors)
+        if extensions:
+            document["extensions"] = extensions
+        body = _encoded(document, request_id)
+        if result.errors or extensions or freshness.until is None or not context.depends_on_runs_alone:
             return Answer(200, body)
         if not freshness.is_settled:
             return Answer(200, body, 0)

@@ -10,6 +10,8 @@ def parse(run_id: str) -> tuple[str, str]:
     name, separator, encoded = run_id.partition(":")
     if not separator or not name or not encoded or len(run_id) > MAX_LENGTH:
         raise ValueError('a run id has the form "<provider>:<native id>"')
+    if "%" not in encoded:
+        return name, encoded
     try:
         return name, unquote(encoded, errors="strict")
     except UnicodeDecodeError:

@@ -103,9 +103,10 @@ class Completers:
 
     def variant(self, variables: VariableValues) -> Variant | None:
         """The functions for these variables; None for conditions that are null, or too many variants."""
-        choice = tuple(variables.coerced.get(name) for name in self._conditions)
-        if not all(type(value) is bool for value in choice):
-            return None
+        choice = tuple([variables.coerced.get(name) for name in self._conditions])
+        for value in choice:
+            if type(value) is not bool:
+                return None
         variant = self._variants.get(choice)
         if variant is None and len(self._variants) < MAX_VARIANTS:
             kept = VariableValues(*({name: values[name] for name in self._conditions} for values in variables))

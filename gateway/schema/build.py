@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import cache
 from importlib import import_module
-from inspect import isawaitable
 from typing import Any
 
 import strawberry
+from graphql import ExecutionResult as CoreResult
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -77,9 +77,8 @@ class GatewaySchema(strawberry.Schema):
         operation = document.operation(operation_name)
         if operation is None:
             raise CannotGetOperationTypeError(operation_name)
-        kind = OperationType(operation.definition.operation.value)
-        if allowed_operation_types is not None and kind not in allowed_operation_types:
-            raise InvalidOperationTypeError(kind)
+        if allowed_operation_types is not None and operation.kind not in allowed_operation_types:
+            raise InvalidOperationTypeError(operation.kind)
         if context_value is not None:
             context_value.plan = operation.plan
             context_value.depends_on_runs_alone = operation.depends_on_runs_alone
@@ -95,7 +94,7 @@ class GatewaySchema(strawberry.Schema):
                     return ExecutionResult(data=None, errors=[cost.refusal(estimated)])
                 extensions = {COST_KEY: cost.shown(estimated)} if is_shown else None
         result = operation.runner.run(variable_values, context_value, root_value)
-        if isawaitable(result):
+        if not isinstance(result, CoreResult):
             result = await result
         if extensions is not None and context_value is not None:
             extensions[COST_KEY]["actual"] = context_value.calls_made

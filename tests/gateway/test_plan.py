@@ -335,4 +335,4 @@ class TestBombs:
         plan = plan_of(selecting(f"output {used}", variables=f"({variables})"))
         for number in range(256):
             plan.parts("run", ONE, {name: bool(number >> bit & 1) for bit, name in enumerate(names)})
-        assert len(plan._known) == MAX_KEPT  # pyright: ignore[reportPrivateUsage]
+        assert plan._needs.cache_info().currsize == MAX_KEPT  # pyright: ignore[reportPrivateUsage]
