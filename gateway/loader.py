@@ -15,9 +15,10 @@ from .service import Outcome, RunService
 class Batch:
     """Runs of one provider that are looked up together for one request."""
 
-    __slots__ = ("_failure", "_outcomes", "landed")
+    __slots__ = ("_failure", "_outcomes", "landed", "wants")
 
     def __init__(self) -> None:
+        self.wants: dict[str, frozenset[Part]] = {}
         self.landed = asyncio.Event()
         self._outcomes: Mapping[str, Outcome] = {}
         self._failure: BaseException = asyncio.CancelledError()
@@ -72,8 +73,7 @@ class RunLoader:
         self._service = service
         self._provider = provider
         self._freshness = freshness or Freshness()
-        self._wanted: dict[str, frozenset[Part]] = {}
-        self._next = Batch()
+        self._open: Batch | None = None
         self._loading: dict[asyncio.Task[None], Batch] = {}
         self._looked_up: dict[tuple[str, frozenset[Part]], Asked] = {}
 
@@ -88,31 +88,34 @@ class RunLoader:
         """The same at once: nothing else is asked for that could be joined with it."""
         asked = self._looked_up.get((native_id, parts))
         if asked is None:
-            asked = self._looked_up[native_id, parts] = Asked(Batch(), native_id)
-            await self._load(asked.batch, {native_id: parts})
+            batch = Batch()
+            batch.wants[native_id] = parts
+            asked = self._looked_up[native_id, parts] = Asked(batch, native_id)
+            await self._load(batch)
         return await asked
 
     def load(self, native_id: str, parts: frozenset[Part]) -> Asked:
         """A run to come, None where there is no such run; AdapterError where it could not be looked up."""
-        wanted = self._wanted
-        if not wanted:
-            asyncio.get_running_loop().call_soon(self._dispatch)
-        others = wanted.get(native_id)
-        wanted[native_id] = parts if others is None else others | parts
-        return Asked(self._next, native_id)
+        batch = self._open
+        if batch is None:
+            batch = self._open = Batch()
+            asyncio.get_running_loop().call_soon(self._dispatch, batch)
+        others = batch.wants.get(native_id)
+        batch.wants[native_id] = parts if others is None else others | parts
+        return Asked(batch, native_id)
 
-    def _dispatch(self) -> None:
-        if not self._wanted:
+    def _dispatch(self, batch: Batch) -> None:
+        if batch is not self._open:
+            # It was given up.
             return
-        wanted, self._wanted = self._wanted, {}
-        batch, self._next = self._next, Batch()
-        task = asyncio.ensure_future(self._load(batch, wanted))
+        self._open = None
+        task = asyncio.ensure_future(self._load(batch))
         self._loading[task] = batch
         task.add_done_callback(self._loading.pop)
 
-    async def _load(self, batch: Batch, wanted: Mapping[str, frozenset[Part]]) -> None:
+    async def _load(self, batch: Batch) -> None:
         try:
-            outcomes = await self._service.load(self._provider, wanted, self._freshness)
+            outcomes = await self._service.load(self._provider, batch.wants, self._freshness)
         except Exception as error:
             batch.land({}, error)
         else:
@@ -120,8 +123,9 @@ class RunLoader:
 
     def cancel(self) -> None:
         """Stop what is still being fetched for this request, and what was about to be: nobody waits for it any more."""
-        for task in self._loading:
+        for task, batch in self._loading.items():
             task.cancel()
-        for batch in (self._next, *self._loading.values()):
             batch.landed.set()
-        self._wanted, self._next = {}, Batch()
+        if self._open is not None:
+            self._open.landed.set()
+            self._open = None

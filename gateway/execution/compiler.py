@@ -9,7 +9,7 @@ and the context.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from graphql import (
     GraphQLAbstractType,
@@ -41,6 +41,17 @@ Complete = Callable[[Any, "PlainInfo"], Any]
 
 class NotPlain(Exception):
     """A selection that is graphql-core's to execute."""
+
+
+_by_class: set[Callable[..., Any]] = set()
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def by_class(function: F) -> F:
+    """Declare that what a `resolve_type` or an `is_type_of` says of a value depends on the value's class alone."""
+    _by_class.add(function)
+    return function
 
 
 class PlainInfo(Struct, frozen=True):
@@ -95,16 +106,24 @@ class _Writer:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._names: dict[str, Any] = {**NAMES, "admit": admit, "admitted": _admitted, "refuse": refuse}
+        self._names: dict[str, Any] = {
+            **NAMES,
+            "admit": admit,
+            "admit_class": admit_class,
+            "admitted": _admitted,
+            "refuse": refuse,
+        }
         self._lines: list[str] = []
         self._count = 0
 
     def value(self, type_: OutputType, details: FieldDetailsList) -> Complete:
-        expression = self._present(type_, details, "value")
-        self._lines += ["def complete(value, info):", f"    return {expression}"]
+        name = self._object(type_, details) if is_object_type(type_) else None
+        if name is None:
+            expression = self._present(type_, details, "value")
+            self._lines += ["def complete(value, info):", f"    return {expression}"]
         # The text holds names of the schema and response keys, which are GraphQL names, and nothing else of a client.
         exec("\n".join(self._lines), self._names)  # noqa: S102
-        return self._names["complete"]
+        return self._names[name or "complete"]
 
     def _fresh(self, prefix: str) -> str:
         self._count += 1
@@ -142,9 +161,17 @@ class _Writer:
 
     def _object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> str:
         """Writes the function for objects of the type; returns its name."""
-        lines = ["    if type(source) not in admitted: admit(source)"]
-        if type_.is_type_of is not None:
-            lines.append(f"    if {self._named('is_type', type_.is_type_of)}(source, info) is not True: refuse(source)")
+        lines: list[str] = []
+        is_type = type_.is_type_of
+        if is_type is None:
+            lines.append("    if type(source) not in admitted: admit(source)")
+        elif is_type in _by_class:
+            known = self._named("known", set[type]())
+            test = self._named("is_type", is_type)
+            lines.append(f"    if type(source) not in {known}: admit_class({known}, {test}, source, info)")
+        else:
+            lines.append("    if type(source) not in admitted: admit(source)")
+            lines.append(f"    if {self._named('is_type', is_type)}(source, info) is not True: refuse(source)")
         items: list[str] = []
         for key, selected in self._scope.fields(type_, details).items():
             name = selected[0].node.name.value
@@ -185,14 +212,18 @@ def _dispatcher(scope: Scope, type_: GraphQLAbstractType, details: FieldDetailsL
     if resolve_type is None:
         raise NotPlain(str(type_))
     functions: dict[Any, Complete] = {}
+    of_classes: dict[type, Complete] = {}
 
-    def complete(value: Any, info: PlainInfo) -> Any:
-        if type(value) not in _admitted:
-            admit(value)
-        name: Any = resolve_type(value, cast(Any, info), type_)
-        function = functions.get(name)
+    def complete(value: object, info: PlainInfo) -> Any:
+        function = of_classes.get(type(value))
         if function is None:
-            function = functions[name] = _of_possible_type(scope, type_, details, name)
+            admit(value)
+            name: Any = resolve_type(value, cast(Any, info), type_)
+            function = functions.get(name)
+            if function is None:
+                function = functions[name] = _of_possible_type(scope, type_, details, name)
+            if resolve_type in _by_class:
+                of_classes[type(value)] = function
         return function(value, info)
 
     return complete
@@ -218,6 +249,14 @@ def admit(source: object) -> None:
     if source is None or source is Undefined or isinstance(source, BaseException) or hasattr(source, "__await__"):
         raise Unexpected
     _admitted.add(class_)
+
+
+def admit_class(known: set[type], is_type: Callable[[Any, Any], Any], source: object, info: PlainInfo) -> None:
+    """The same for sources of one GraphQL type, where it depends on their class whether they are of that type."""
+    admit(source)
+    if is_type(source, info) is not True:
+        raise Unexpected
+    known.add(type(source))
 
 
 def refuse(_value: object, _info: object = None) -> Any:

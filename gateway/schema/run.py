@@ -12,6 +12,7 @@ from adapters.model import Part, RunKind, RunRecord
 from adapters.model import RunEvent as RunEventRecord
 from adapters.status import RunStatus, StatusSource
 from gateway.context import Context
+from gateway.execution import by_class
 from gateway.files.links import linked
 from gateway.plan import PART_KEY
 
@@ -23,12 +24,14 @@ from .values import Actor, Fallback, RunError, RunEvent, RunFile, RunTarget, Run
 Info = strawberry.Info[Context, None]
 
 
+@by_class
 def type_name_of(record: RunRecord, info: Any, _abstract: Any) -> str:
     """The GraphQL type of a record: the one of its adapter."""
     context: Context = info.context
     return context.type_names[type(record)]
 
 
+@by_class
 def is_run(source: object, _info: Any) -> bool:
     """Whether a source is a run at all: which type it is, `type_name_of` has already said."""
     return isinstance(source, RunRecord)
