@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -85,7 +85,15 @@ class UpstreamClient:
         self._resolve = resolve
         self._retry = Retry(settings, self._timing, self.gate.traffic)
         self._downloads = Downloads(
-            provider, settings, auth, carrier, self.error_of, resolve, gate=self.gate, retry=self._retry
+            provider,
+            settings,
+            auth,
+            carrier,
+            self.error_of,
+            resolve,
+            gate=self.gate,
+            retry=self._retry,
+            timing=self._timing,
         )
 
     def with_auth(self, auth: Auth) -> "UpstreamClient":
@@ -152,15 +160,16 @@ class UpstreamClient:
             # Half a surrogate pair, which JSON may escape and no encoding can hold.
             raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
         request = _Request(method, url, request_headers, content, idempotent or method in SAFE_METHODS)
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
+        ends_at = self._timing.now() + self._timeout
+        if self._auth.is_ready():
+            credential = await self._auth.header()
+        else:
+            async with self._until(ends_at):
                 credential = await self._auth.header()
-                try:
-                    return await self._exchange(request, credential, limit)
-                except errors.AdapterError as error:
-                    return await self._second(request, credential, limit, error)
-        except TimeoutError:
-            raise errors.TimedOut(provider=self.provider) from None
+        try:
+            return await self._exchange(request, credential, ends_at)
+        except errors.AdapterError as error:
+            return await self._second(request, credential, ends_at, error)
 
     def error_of(self, reply: Reply) -> errors.AdapterError:
         """The error that a reply stands for, by what the adapter reads from it, else by its status."""
@@ -201,29 +210,52 @@ class UpstreamClient:
         url = "/".join((self._base_url, *map(_quoted, segments)))
         return f"{url}?{urlencode(params, safe=',')}" if params else url
 
+    @asynccontextmanager
+    async def _until(self, ends_at: float) -> AsyncGenerator[None]:
+        """Bounds the wait for a credential. Everything else that a call waits for has the bound in itself."""
+        try:
+            async with asyncio.timeout(ends_at - self._timing.now()):
+                yield
+        except TimeoutError:
+            raise errors.TimedOut(provider=self.provider) from None
+
     async def _second(
-        self, request: _Request, credential: str | None, limit: asyncio.Timeout, error: errors.AdapterError
+        self, request: _Request, credential: str | None, ends_at: float, error: errors.AdapterError
     ) -> Reply:
         """What comes after a call that failed: more calls where they may help, else the error."""
         # By the adapter's reading: not every provider says 401 to a credential that it does not accept.
-        if credential is not None and isinstance(error, errors.Unauthenticated) and await self._auth.renew(credential):
-            credential = await self._auth.header()
-            try:
-                return await self._exchange(request, credential, limit)
-            except errors.AdapterError as refused:
-                error = refused
+        if credential is not None and isinstance(error, errors.Unauthenticated):
+            async with self._until(ends_at):
+                is_renewed = await self._auth.renew(credential)
+                if is_renewed:
+                    credential = await self._auth.header()
+            if is_renewed:
+                try:
+                    return await self._exchange(request, credential, ends_at)
+                except errors.AdapterError as refused:
+                    error = refused
         if not request.idempotent:
             raise error
-        return await self._retry.after(error, lambda: self._exchange(request, credential, limit), limit)
+        return await self._retry.after(error, lambda: self._exchange(request, credential, ends_at), ends_at)
 
-    def _exchange(self, request: _Request, credential: str | None, limit: asyncio.Timeout) -> Awaitable[Reply]:
-        return self.gate.passed(limit, lambda: self._carried(request, credential))
+    async def _exchange(self, request: _Request, credential: str | None, ends_at: float) -> Reply:
+        """One request and its answer, as soon as it may be made; how it ended is noted."""
+        await self.gate.enter(ends_at)
+        try:
+            reply = await self._carried(request, credential, ends_at - self._timing.now())
+        except BaseException as error:
+            self.gate.leave(error)
+            raise
+        self.gate.leave()
+        return reply
 
-    async def _carried(self, request: _Request, credential: str | None) -> Reply:
+    async def _carried(self, request: _Request, credential: str | None, seconds: float) -> Reply:
         """One request and its answer; every answer but a success raises the error that it stands for."""
         headers = request.headers if credential is None else {**request.headers, "authorization": credential}
         try:
-            answer = await self._carrier.send(request.method, request.url, headers, request.content, self._max_bytes)
+            answer = await self._carrier.send(
+                request.method, request.url, headers, request.content, self._max_bytes, seconds
+            )
         except TooLarge as error:
             raise errors.BadResponse(
                 f"the answer is larger than {self._max_bytes} bytes",
