@@ -42,6 +42,18 @@ class TooLarge(Exception):
         self.status = status
 
 
+Prepared = HeaderMap
+"""Headers to send, made once for any number of calls."""
+
+
+def prepared(headers: Mapping[str, str]) -> Prepared:
+    try:
+        return HeaderMap(headers)
+    except (RuntimeError, UnicodeEncodeError):
+        # Nothing of the value is said: it may be a credential.
+        raise httpx.LocalProtocolError("a header can't be sent") from None
+
+
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers by name in lower case, and whole body."""
 
@@ -70,11 +82,11 @@ class RustCarrier:
         self._longest_silence = timedelta(milliseconds=settings.read_timeout_ms) if bounds_silence else None
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int, seconds: float
+        self, method: str, url: str, headers: Prepared, content: bytes | None, max_bytes: int, seconds: float
     ) -> Answer:
         """One exchange, which may take so many seconds from its start to the end of the body."""
         # On the Rust side a limit costs a third of what `asyncio.timeout` does.
-        request: Request = {"headers": _sendable(headers), "timeout": timedelta(seconds=max(seconds, 0))}
+        request: Request = {"headers": headers, "timeout": timedelta(seconds=max(seconds, 0))}
         if content is not None:
             request["body"] = content
         if self._longest_silence is not None:
@@ -101,7 +113,7 @@ class RustCarrier:
         asks a resolver, and is closed afterwards.
         """
         client = self._pool if address is None else await asyncio.to_thread(self._opened, url, address)
-        async with await client.get(url, headers=_sendable(headers)) as response, aclosing(_chunks(response)) as chunks:
+        async with await client.get(url, headers=prepared(headers)) as response, aclosing(_chunks(response)) as chunks:
             yield Streamed(response.status.as_int(), _Received(response.headers), chunks)
 
     async def aclose(self) -> None:
@@ -157,14 +169,6 @@ def _trusted(*_places: str | None) -> CertStore:
     return CertStore(der_certs=known, default_paths=True)
 
 
-def _sendable(headers: Mapping[str, str]) -> HeaderMap:
-    try:
-        return HeaderMap(headers)
-    except (RuntimeError, UnicodeEncodeError):
-        # Nothing of the value is said: it may be a credential.
-        raise httpx.LocalProtocolError("a header can't be sent") from None
-
-
 class _Received(Mapping[str, str]):
     """Headers of an answer. They are read as text where they are asked for: most are not."""
 
@@ -200,9 +204,10 @@ class TransportCarrier:
         self._transport = transport
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int, seconds: float
+        self, method: str, url: str, headers: Prepared, content: bytes | None, max_bytes: int, seconds: float
     ) -> Answer:
-        request = httpx.Request(method, url, headers=dict(headers), content=content)
+        fields = [(bytes(name), bytes(value)) for name, value in headers]
+        request = httpx.Request(method, url, headers=fields, content=content)
         chunks = bytearray()
         try:
             async with asyncio.timeout(seconds):

@@ -15,7 +15,7 @@ from adapters.addresses import Resolve, system_addresses
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
-from .carriers import FOREIGN, Carrier, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
+from .carriers import FOREIGN, Carrier, Prepared, RustCarrier, TooLarge, Transport, TransportCarrier, meaning, prepared
 from .downloads import ByteRange, Download, Downloads
 from .gate import Gate
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
@@ -25,7 +25,12 @@ from .timing import Timing
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
+_COMMON_HEADERS = {"accept": "application/json", "user-agent": "rungraph"}
+
+
 class _Request(NamedTuple):
+    """`headers`: those that not every call has."""
+
     method: str
     url: str
     headers: Mapping[str, str]
@@ -33,16 +38,11 @@ class _Request(NamedTuple):
     idempotent: bool
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
-
+_PLAIN = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9_.~-]+")
+"""A segment that is the same in a URL, and leads nowhere else."""
 
 _LEADS_AWAY = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
 """An empty, "." or ".." part of a path."""
-
-
-def _quoted(segment: str) -> str:
-    # Most segments need no quoting, and `quote` costs more than to see that.
-    return segment if _PLAIN.fullmatch(segment) else quote(segment, safe="")
 
 
 class UpstreamClient:
@@ -77,6 +77,8 @@ class UpstreamClient:
         self._timeout = settings.timeout_ms / 1000
         self._max_bytes = settings.max_response_bytes
         self._auth = auth
+        self._usual_credential: str | None = None
+        self._usual_headers = prepared(_COMMON_HEADERS)
         self._read_error = read_error
         self._owns_carrier = carrier is None
         if carrier is None:
@@ -146,20 +148,20 @@ class UpstreamClient:
 
         A GET or HEAD that fails for a moment is retried; another call where it is said to be `idempotent`.
         """
-        request_headers = {"accept": "application/json", "user-agent": "rungraph", **(headers or {})}
+        own_headers = headers or {}
         content: bytes | None = None
         try:
             url = self._url(segments, params)
             if json is not None:
                 content = orjson.dumps(json)
-                request_headers["content-type"] = "application/json"
+                own_headers = {**own_headers, "content-type": "application/json"}
             elif form is not None:
                 content = urlencode(form).encode()
-                request_headers["content-type"] = "application/x-www-form-urlencoded"
+                own_headers = {**own_headers, "content-type": "application/x-www-form-urlencoded"}
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             # Half a surrogate pair, which JSON may escape and no encoding can hold.
             raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
-        request = _Request(method, url, request_headers, content, idempotent or method in SAFE_METHODS)
+        request = _Request(method, url, own_headers, content, idempotent or method in SAFE_METHODS)
         ends_at = self._timing.now() + self._timeout
         if self._auth.is_ready():
             credential = await self._auth.header()
@@ -204,11 +206,15 @@ class UpstreamClient:
             await self._carrier.aclose()
 
     def _url(self, segments: Sequence[str], params: Mapping[str, str | int] | None) -> str:
-        for segment in segments:
-            if segment in ("", ".", ".."):
-                raise errors.InvalidInput("this can't be a run id", provider=self.provider)
-        url = "/".join((self._base_url, *map(_quoted, segments)))
+        # Most segments are plain, and `quote` costs more than to see that.
+        quoted = [segment if _PLAIN.fullmatch(segment) else self._quoted(segment) for segment in segments]
+        url = "/".join((self._base_url, *quoted))
         return f"{url}?{urlencode(params, safe=',')}" if params else url
+
+    def _quoted(self, segment: str) -> str:
+        if segment in ("", ".", ".."):
+            raise errors.InvalidInput("this can't be a run id", provider=self.provider)
+        return quote(segment, safe="")
 
     @asynccontextmanager
     async def _until(self, ends_at: float) -> AsyncGenerator[None]:
@@ -239,33 +245,43 @@ class UpstreamClient:
         return await self._retry.after(error, lambda: self._exchange(request, credential, ends_at), ends_at)
 
     async def _exchange(self, request: _Request, credential: str | None, ends_at: float) -> Reply:
-        """One request and its answer, as soon as it may be made; how it ended is noted."""
+        """One request and its answer, as soon as it may be made; every answer but a success raises its error."""
         await self.gate.enter(ends_at)
         try:
-            reply = await self._carried(request, credential, ends_at - self._timing.now())
+            answer = await self._carrier.send(
+                request.method,
+                request.url,
+                self._headers(request.headers, credential),
+                request.content,
+                self._max_bytes,
+                ends_at - self._timing.now(),
+            )
+            reply = Reply(self.provider, *answer)
+            if not 200 <= reply.status < 300:
+                raise self.error_of(reply)
+        except (TooLarge, *FOREIGN) as error:
+            failure = self._failure(error)
+            self.gate.leave(failure)
+            raise failure from error
         except BaseException as error:
             self.gate.leave(error)
             raise
         self.gate.leave()
         return reply
 
-    async def _carried(self, request: _Request, credential: str | None, seconds: float) -> Reply:
-        """One request and its answer; every answer but a success raises the error that it stands for."""
-        headers = request.headers if credential is None else {**request.headers, "authorization": credential}
-        try:
-            answer = await self._carrier.send(
-                request.method, request.url, headers, request.content, self._max_bytes, seconds
-            )
-        except TooLarge as error:
-            raise errors.BadResponse(
-                f"the answer is larger than {self._max_bytes} bytes",
-                provider=self.provider,
-                upstream_status=error.status,
-            ) from None
-        except FOREIGN as error:
-            # The client's text is dropped: it may hold the URL.
-            raise meaning(error)(provider=self.provider, upstream_status=None) from error
-        reply = Reply(self.provider, *answer)
-        if 200 <= reply.status < 300:
-            return reply
-        raise self.error_of(reply)
+    def _failure(self, error: Exception) -> errors.AdapterError:
+        """What an exception of the carrier is to callers. Its text is dropped: it may hold the URL."""
+        if isinstance(error, TooLarge):
+            message = f"the answer is larger than {self._max_bytes} bytes"
+            return errors.BadResponse(message, provider=self.provider, upstream_status=error.status)
+        return meaning(error)(provider=self.provider, upstream_status=None)
+
+    def _headers(self, own: Mapping[str, str], credential: str | None) -> Prepared:
+        """Those of every call, those of this one, and the credential."""
+        if not own and credential == self._usual_credential:
+            return self._usual_headers
+        authorization = {} if credential is None else {"authorization": credential}
+        headers = prepared({**_COMMON_HEADERS, **own, **authorization})
+        if not own:
+            self._usual_credential, self._usual_headers = credential, headers
+        return headers

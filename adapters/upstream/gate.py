@@ -12,6 +12,7 @@ from adapters.errors import AdapterError, QuotaExceeded, RateLimited, TimedOut, 
 from adapters.settings import ProviderSettings
 
 from .limiter import Limiter
+from .slots import Slots
 from .timing import Timing
 
 log = logging.getLogger(__name__)
@@ -32,9 +33,7 @@ class Traffic:
 class Gate:
     """Lets calls of one provider and credential pass, or refuses them with an `unsent` error."""
 
-    def __init__(
-        self, provider: str, settings: ProviderSettings, timing: Timing, slots: asyncio.Semaphore | None = None
-    ) -> None:
+    def __init__(self, provider: str, settings: ProviderSettings, timing: Timing, slots: Slots | None = None) -> None:
         """`slots`: those of a gate that shares its connections."""
         self._provider = provider
         self._settings = settings
@@ -44,7 +43,7 @@ class Gate:
         self._longest_wait = settings.max_retry_wait_ms / 1000
         self._longest_pause = settings.max_pause_ms / 1000
         self._timing = timing
-        self._slots = slots or asyncio.Semaphore(settings.max_connections)
+        self._slots = slots or Slots(settings.max_connections)
         self._limiter = Limiter(settings.max_requests_per_second, timing.now)
         self._breaker = Breaker(
             timing.now,
@@ -76,14 +75,12 @@ class Gate:
             self._refuse_while_open()
         if self._limiter.is_busy:
             await self._wait_for_turn(ends_at)
-        if self._slots.locked():
+        if not self._slots.take():
             await self._wait_for_slot(ends_at)
-        else:
-            await self._slots.acquire()
         try:
             self._admit()
         except AdapterError:
-            self._slots.release()
+            self._slots.give_back()
             raise
         self.traffic.in_flight += 1
         self.traffic.calls += 1
@@ -91,7 +88,7 @@ class Gate:
     def leave(self, error: BaseException | None = None) -> None:
         """Note how a call ended: with an answer, or with an error, of which any but an AdapterError says nothing."""
         self.traffic.in_flight -= 1
-        self._slots.release()
+        self._slots.give_back()
         if error is not None and not isinstance(error, AdapterError):
             self._breaker.abandoned()
         elif isinstance(error, _FAILURES) and (error.upstream_status is None or error.upstream_status >= 500):
@@ -138,7 +135,7 @@ class Gate:
     async def _wait_for_slot(self, ends_at: float) -> None:
         try:
             async with asyncio.timeout(min(self._queue_s, max(self._timing.seconds_left(ends_at), 0))):
-                await self._slots.acquire()
+                await self._slots.wait()
         except TimeoutError:
             self._refuse(Unavailable, f"not called, since all its {self._most} connections stayed in use")
 
