@@ -86,7 +86,7 @@ class RustCarrier:
     ) -> Answer:
         """One exchange, which may take so many seconds from its start to the end of the body."""
         # On the Rust side a limit costs a third of what `asyncio.timeout` does.
-        request: Request = {"headers": headers, "timeout": timedelta(seconds=max(seconds, 0))}
+        request: Request = {"headers": headers, "timeout": timedelta(0, max(seconds, 0))}
         if content is not None:
             request["body"] = content
         if self._longest_silence is not None:

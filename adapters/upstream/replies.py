@@ -11,7 +11,6 @@ from adapters import codec, errors
 from adapters.text import clean
 
 MAX_RETRY_AFTER = timedelta(hours=24)
-_USUAL = frozenset({"application/json", "application/json; charset=utf-8"})
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -47,8 +46,15 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON; BadResponse where it is none."""
+        try:
+            return codec.loads(self.body)
+        except ValueError:
+            # UTF-8 is nearly everybody's: only now it matters what the headers say.
+            return self._declared_json()
+
+    def _declared_json(self) -> Any:
         content_type = self.headers.get("content-type", "")
-        charset = None if content_type in _USUAL else _CHARSET.search(content_type)
+        charset = _CHARSET.search(content_type)
         try:
             return codec.loads(self.body, charset and charset[1])
         except ValueError as error:
