@@ -85,7 +85,7 @@ class RustCarrier:
         self, method: str, url: str, headers: Prepared, content: bytes | None, max_bytes: int, seconds: float
     ) -> Answer:
         """One exchange, which may take so many seconds from its start to the end of the body."""
-        # On the Rust side a limit costs a third of what `asyncio.timeout` does.
+        # On the Rust side a limit costs a fraction of what `asyncio.timeout` does.
         request: Request = {"headers": headers, "timeout": timedelta(0, max(seconds, 0))}
         if content is not None:
             request["body"] = content
