@@ -12,6 +12,10 @@ class Auth(ABC):
     async def header(self) -> str | None:
         """The value to send; None sends no header. Raises AdapterError where a credential can't be had."""
 
+    def is_ready(self) -> bool:
+        """Whether `header` has a value without a wait, so that nobody needs to bound it."""
+        return False
+
     async def renew(self, rejected: str) -> bool:
         """Get another credential after the provider refused `rejected`. False: there is no other."""
         return False
@@ -30,9 +34,13 @@ class Bearer(Auth):
 
     def __init__(self, token: SecretStr | None) -> None:
         self._token = None if token is None else token.get_secret_value()
+        self._header = None if token is None else f"Bearer {self._token}"
 
     async def header(self) -> str | None:
-        return None if self._token is None else f"Bearer {self._token}"
+        return self._header
+
+    def is_ready(self) -> bool:
+        return True
 
     def secrets(self) -> tuple[str, ...]:
         return () if self._token is None else (self._token,)

@@ -36,6 +36,9 @@ class _Basic(Auth):
     async def header(self) -> str | None:
         return f"Basic {self._encoded}"
 
+    def is_ready(self) -> bool:
+        return True
+
     def secrets(self) -> tuple[str, ...]:
         return (self._secret, self._quoted, self._encoded)
 
@@ -93,6 +96,9 @@ class ClientCredentials(Auth):
             token.renew_at = now + (token.expires_at - now) / 2
             self._mint()
         return token.header
+
+    def is_ready(self) -> bool:
+        return self._token is not None and self._clock() < self._token.expires_at
 
     async def renew(self, rejected: str) -> bool:
         """Forget the token if it is the one rejected; `header` then mints another. A newer one is simply used."""

@@ -42,6 +42,18 @@ class TooLarge(Exception):
         self.status = status
 
 
+Prepared = HeaderMap
+"""Headers to send, made once for any number of calls."""
+
+
+def prepared(headers: Mapping[str, str]) -> Prepared:
+    try:
+        return HeaderMap(headers)
+    except (RuntimeError, UnicodeEncodeError):
+        # Nothing of the value is said: it may be a credential.
+        raise httpx.LocalProtocolError("a header can't be sent") from None
+
+
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers by name in lower case, and whole body."""
 
@@ -58,8 +70,8 @@ class Streamed:
 class RustCarrier:
     """The connection pool of one provider. It never follows a redirect and keeps no cookies.
 
-    A call whose caller is cancelled ends at once: its connection is closed, or its stream of HTTP/2 reset. So whoever
-    makes a call bounds it as a whole; here are only the limits of connecting, and of each silence.
+    A call that runs out of time, or whose caller is cancelled, ends at once: its connection is closed, or its stream of
+    HTTP/2 reset. A stream has only the limits of connecting and of each silence; whoever opens it bounds it as a whole.
     """
 
     def __init__(self, settings: ProviderSettings) -> None:
@@ -70,18 +82,20 @@ class RustCarrier:
         self._longest_silence = timedelta(milliseconds=settings.read_timeout_ms) if bounds_silence else None
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
+        self, method: str, url: str, headers: Prepared, content: bytes | None, max_bytes: int, seconds: float
     ) -> Answer:
-        request: Request = {"headers": _sendable(headers)}
+        """One exchange, which may take so many seconds from its start to the end of the body."""
+        # On the Rust side a limit costs a fraction of what `asyncio.timeout` does.
+        request: Request = {"headers": headers, "timeout": timedelta(0, max(seconds, 0))}
         if content is not None:
             request["body"] = content
         if self._longest_silence is not None:
             request["read_timeout"] = self._longest_silence
         response = await self._pool.request(_METHODS[method], url, **request)
         status, received = response.status.as_int(), _Received(response.headers)
-        declared = received.get("content-length")
+        length = response.content_length
         # A compressed body has no length here: it is counted while it is unpacked.
-        if declared is not None and _LENGTH.fullmatch(declared) and int(declared) <= max_bytes:
+        if length is not None and length <= max_bytes:
             return status, received, bytes(await response.bytes())
         body = bytearray()
         async with aclosing(_chunks(response)) as chunks:
@@ -99,7 +113,7 @@ class RustCarrier:
         asks a resolver, and is closed afterwards.
         """
         client = self._pool if address is None else await asyncio.to_thread(self._opened, url, address)
-        async with await client.get(url, headers=_sendable(headers)) as response, aclosing(_chunks(response)) as chunks:
+        async with await client.get(url, headers=prepared(headers)) as response, aclosing(_chunks(response)) as chunks:
             yield Streamed(response.status.as_int(), _Received(response.headers), chunks)
 
     async def aclose(self) -> None:
@@ -129,7 +143,6 @@ class RustCarrier:
         )
 
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
 _METHODS = {
     "GET": Method.GET,
     "HEAD": Method.HEAD,
@@ -154,14 +167,6 @@ def _trusted(*_places: str | None) -> CertStore:
     """
     known = ssl.create_default_context().get_ca_certs(binary_form=True)
     return CertStore(der_certs=known, default_paths=True)
-
-
-def _sendable(headers: Mapping[str, str]) -> HeaderMap:
-    try:
-        return HeaderMap(headers)
-    except (RuntimeError, UnicodeEncodeError):
-        # Nothing of the value is said: it may be a credential.
-        raise httpx.LocalProtocolError("a header can't be sent") from None
 
 
 class _Received(Mapping[str, str]):
@@ -199,16 +204,21 @@ class TransportCarrier:
         self._transport = transport
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
+        self, method: str, url: str, headers: Prepared, content: bytes | None, max_bytes: int, seconds: float
     ) -> Answer:
-        request = httpx.Request(method, url, headers=dict(headers), content=content)
-        response = await self._transport.handle_async_request(request)
-        async with aclosing(response):
-            chunks = bytearray()
-            async for chunk in response.aiter_bytes():
-                chunks += chunk
-                if len(chunks) > max_bytes:
-                    raise TooLarge(response.status_code)
+        fields = [(bytes(name), bytes(value)) for name, value in headers]
+        request = httpx.Request(method, url, headers=fields, content=content)
+        chunks = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._transport.handle_async_request(request)
+                async with aclosing(response):
+                    async for chunk in response.aiter_bytes():
+                        chunks += chunk
+                        if len(chunks) > max_bytes:
+                            raise TooLarge(response.status_code)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("no answer in time") from error
         return response.status_code, response.headers, bytes(chunks)
 
     @asynccontextmanager
@@ -259,8 +269,8 @@ FOREIGN: tuple[type[Exception], ...] = tuple(foreign for foreign, _ in TRANSPORT
 
 def meaning(error: Exception) -> type[errors.AdapterError]:
     """What an exception of the HTTP clients means."""
-    if isinstance(error, rust.BodyError) and "source: TimedOut" in str(error):
-        # Its class is that of everything that happens while a body is read.
+    if isinstance(error, rust.BodyError | rust.DecodingError) and "source: TimedOut" in str(error):
+        # Their classes are those of everything that happens while a body is read.
         return errors.TimedOut
     if isinstance(error, rust.DecodingError) and "IncompleteBody" in str(error):
         # The connection ended in the middle of an answer; others are garbled.

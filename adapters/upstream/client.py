@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -15,7 +15,7 @@ from adapters.addresses import Resolve, system_addresses
 from adapters.auth import Auth
 from adapters.settings import ProviderSettings
 
-from .carriers import FOREIGN, Carrier, RustCarrier, TooLarge, Transport, TransportCarrier, meaning
+from .carriers import FOREIGN, Carrier, Prepared, RustCarrier, TooLarge, Transport, TransportCarrier, meaning, prepared
 from .downloads import ByteRange, Download, Downloads
 from .gate import Gate
 from .replies import ErrorReply, ReadError, Reply, retry_after_ms
@@ -25,7 +25,12 @@ from .timing import Timing
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
+_COMMON_HEADERS = {"accept": "application/json", "user-agent": "rungraph"}
+
+
 class _Request(NamedTuple):
+    """`headers`: those that not every call has."""
+
     method: str
     url: str
     headers: Mapping[str, str]
@@ -33,16 +38,11 @@ class _Request(NamedTuple):
     idempotent: bool
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
-
+_PLAIN = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9_.~-]+")
+"""A segment that is the same in a URL, and leads nowhere else."""
 
 _LEADS_AWAY = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
 """An empty, "." or ".." part of a path."""
-
-
-def _quoted(segment: str) -> str:
-    # Most segments need no quoting, and `quote` costs more than to see that.
-    return segment if _PLAIN.fullmatch(segment) else quote(segment, safe="")
 
 
 class UpstreamClient:
@@ -77,6 +77,8 @@ class UpstreamClient:
         self._timeout = settings.timeout_ms / 1000
         self._max_bytes = settings.max_response_bytes
         self._auth = auth
+        self._usual_credential: str | None = None
+        self._usual_headers = prepared(_COMMON_HEADERS)
         self._read_error = read_error
         self._owns_carrier = carrier is None
         if carrier is None:
@@ -85,7 +87,15 @@ class UpstreamClient:
         self._resolve = resolve
         self._retry = Retry(settings, self._timing, self.gate.traffic)
         self._downloads = Downloads(
-            provider, settings, auth, carrier, self.error_of, resolve, gate=self.gate, retry=self._retry
+            provider,
+            settings,
+            auth,
+            carrier,
+            self.error_of,
+            resolve,
+            gate=self.gate,
+            retry=self._retry,
+            timing=self._timing,
         )
 
     def with_auth(self, auth: Auth) -> "UpstreamClient":
@@ -138,29 +148,30 @@ class UpstreamClient:
 
         A GET or HEAD that fails for a moment is retried; another call where it is said to be `idempotent`.
         """
-        request_headers = {"accept": "application/json", "user-agent": "rungraph", **(headers or {})}
+        own_headers = headers or {}
         content: bytes | None = None
         try:
             url = self._url(segments, params)
             if json is not None:
                 content = orjson.dumps(json)
-                request_headers["content-type"] = "application/json"
+                own_headers = {**own_headers, "content-type": "application/json"}
             elif form is not None:
                 content = urlencode(form).encode()
-                request_headers["content-type"] = "application/x-www-form-urlencoded"
+                own_headers = {**own_headers, "content-type": "application/x-www-form-urlencoded"}
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             # Half a surrogate pair, which JSON may escape and no encoding can hold.
             raise errors.InvalidInput("this text can't be sent", provider=self.provider) from None
-        request = _Request(method, url, request_headers, content, idempotent or method in SAFE_METHODS)
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
+        request = _Request(method, url, own_headers, content, idempotent or method in SAFE_METHODS)
+        ends_at = self._timing.now() + self._timeout
+        if self._auth.is_ready():
+            credential = await self._auth.header()
+        else:
+            async with self._until(ends_at):
                 credential = await self._auth.header()
-                try:
-                    return await self._exchange(request, credential, limit)
-                except errors.AdapterError as error:
-                    return await self._second(request, credential, limit, error)
-        except TimeoutError:
-            raise errors.TimedOut(provider=self.provider) from None
+        try:
+            return await self._exchange(request, credential, ends_at)
+        except errors.AdapterError as error:
+            return await self._second(request, credential, ends_at, error)
 
     def error_of(self, reply: Reply) -> errors.AdapterError:
         """The error that a reply stands for, by what the adapter reads from it, else by its status."""
@@ -195,45 +206,82 @@ class UpstreamClient:
             await self._carrier.aclose()
 
     def _url(self, segments: Sequence[str], params: Mapping[str, str | int] | None) -> str:
-        for segment in segments:
-            if segment in ("", ".", ".."):
-                raise errors.InvalidInput("this can't be a run id", provider=self.provider)
-        url = "/".join((self._base_url, *map(_quoted, segments)))
+        # Most segments are plain, and `quote` costs more than to see that.
+        quoted = [segment if _PLAIN.fullmatch(segment) else self._quoted(segment) for segment in segments]
+        url = "/".join((self._base_url, *quoted))
         return f"{url}?{urlencode(params, safe=',')}" if params else url
 
+    def _quoted(self, segment: str) -> str:
+        if segment in ("", ".", ".."):
+            raise errors.InvalidInput("this can't be a run id", provider=self.provider)
+        return quote(segment, safe="")
+
+    @asynccontextmanager
+    async def _until(self, ends_at: float) -> AsyncGenerator[None]:
+        """Bounds the wait for a credential. Everything else that a call waits for has the bound in itself."""
+        try:
+            async with asyncio.timeout(ends_at - self._timing.now()):
+                yield
+        except TimeoutError:
+            raise errors.TimedOut(provider=self.provider) from None
+
     async def _second(
-        self, request: _Request, credential: str | None, limit: asyncio.Timeout, error: errors.AdapterError
+        self, request: _Request, credential: str | None, ends_at: float, error: errors.AdapterError
     ) -> Reply:
         """What comes after a call that failed: more calls where they may help, else the error."""
         # By the adapter's reading: not every provider says 401 to a credential that it does not accept.
-        if credential is not None and isinstance(error, errors.Unauthenticated) and await self._auth.renew(credential):
-            credential = await self._auth.header()
-            try:
-                return await self._exchange(request, credential, limit)
-            except errors.AdapterError as refused:
-                error = refused
+        if credential is not None and isinstance(error, errors.Unauthenticated):
+            async with self._until(ends_at):
+                is_renewed = await self._auth.renew(credential)
+                if is_renewed:
+                    credential = await self._auth.header()
+            if is_renewed:
+                try:
+                    return await self._exchange(request, credential, ends_at)
+                except errors.AdapterError as refused:
+                    error = refused
         if not request.idempotent:
             raise error
-        return await self._retry.after(error, lambda: self._exchange(request, credential, limit), limit)
+        return await self._retry.after(error, lambda: self._exchange(request, credential, ends_at), ends_at)
 
-    def _exchange(self, request: _Request, credential: str | None, limit: asyncio.Timeout) -> Awaitable[Reply]:
-        return self.gate.passed(limit, lambda: self._carried(request, credential))
-
-    async def _carried(self, request: _Request, credential: str | None) -> Reply:
-        """One request and its answer; every answer but a success raises the error that it stands for."""
-        headers = request.headers if credential is None else {**request.headers, "authorization": credential}
+    async def _exchange(self, request: _Request, credential: str | None, ends_at: float) -> Reply:
+        """One request and its answer, as soon as it may be made; every answer but a success raises its error."""
+        await self.gate.enter(ends_at)
         try:
-            answer = await self._carrier.send(request.method, request.url, headers, request.content, self._max_bytes)
-        except TooLarge as error:
-            raise errors.BadResponse(
-                f"the answer is larger than {self._max_bytes} bytes",
-                provider=self.provider,
-                upstream_status=error.status,
-            ) from None
-        except FOREIGN as error:
-            # The client's text is dropped: it may hold the URL.
-            raise meaning(error)(provider=self.provider, upstream_status=None) from error
-        reply = Reply(self.provider, *answer)
-        if 200 <= reply.status < 300:
-            return reply
-        raise self.error_of(reply)
+            answer = await self._carrier.send(
+                request.method,
+                request.url,
+                self._headers(request.headers, credential),
+                request.content,
+                self._max_bytes,
+                ends_at - self._timing.now(),
+            )
+            reply = Reply(self.provider, *answer)
+            if not 200 <= reply.status < 300:
+                raise self.error_of(reply)
+        except (TooLarge, *FOREIGN) as error:
+            failure = self._failure(error)
+            self.gate.leave(failure)
+            raise failure from error
+        except BaseException as error:
+            self.gate.leave(error)
+            raise
+        self.gate.leave()
+        return reply
+
+    def _failure(self, error: Exception) -> errors.AdapterError:
+        """What an exception of the carrier is to callers. Its text is dropped: it may hold the URL."""
+        if isinstance(error, TooLarge):
+            message = f"the answer is larger than {self._max_bytes} bytes"
+            return errors.BadResponse(message, provider=self.provider, upstream_status=error.status)
+        return meaning(error)(provider=self.provider, upstream_status=None)
+
+    def _headers(self, own: Mapping[str, str], credential: str | None) -> Prepared:
+        """Those of every call, those of this one, and the credential."""
+        if not own and credential == self._usual_credential:
+            return self._usual_headers
+        authorization = {} if credential is None else {"authorization": credential}
+        headers = prepared({**_COMMON_HEADERS, **own, **authorization})
+        if not own:
+            self._usual_credential, self._usual_headers = credential, headers
+        return headers

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from adapters import errors
 from adapters.addresses import Address, Origin, Reach, Resolve, is_listed, origin, reach, target
 from adapters.auth import Auth
-from adapters.budget import CURRENT
 from adapters.settings import ProviderSettings
 
 from .carriers import FOREIGN, Carrier, Streamed, meaning
 from .gate import Gate
 from .replies import Reply, retry_after_ms
 from .retry import Retry
+from .timing import Timing
 
 MAX_REDIRECTS = 3
 _FILES = frozenset({200, 206, 416})
@@ -75,6 +75,7 @@ class Downloads:
         resolve: Resolve,
         gate: Gate,
         retry: Retry,
+        timing: Timing,
     ) -> None:
         self._provider = provider
         self._settings = settings
@@ -84,25 +85,29 @@ class Downloads:
         self._resolve = resolve
         self._gate = gate
         self._retry = retry
+        self._timing = timing
         self._home = origin(settings.base_url)
 
     @asynccontextmanager
     async def open(self, url: str, part: ByteRange | None) -> AsyncGenerator[Download]:
         """The file at a URL of the provider. Leaving the block ends the download, whatever is left of it."""
         async with AsyncExitStack() as stack:
+            ends_at = self._timing.now() + self._settings.timeout_ms / 1000
             try:
-                async with asyncio.timeout(min(self._settings.timeout_ms / 1000, CURRENT.get().seconds_left)) as limit:
+                async with asyncio.timeout(self._timing.seconds_left(ends_at)) as limit:
                     try:
-                        answer = await self._answer(stack, url, part, limit)
+                        answer = await self._answer(stack, url, part, limit, ends_at)
                     except errors.AdapterError as error:
-                        answer = await self._retry.after(error, lambda: self._answer(stack, url, part, limit), limit)
+                        answer = await self._retry.after(
+                            error, lambda: self._answer(stack, url, part, limit, ends_at), ends_at
+                        )
             except TimeoutError:
                 raise errors.TimedOut(provider=self._provider) from None
             async with aclosing(self._chunks(answer)) as chunks:
                 yield Download(answer.status, self._described(answer, part), chunks)
 
     async def _answer(
-        self, stack: AsyncExitStack, url: str, part: ByteRange | None, limit: asyncio.Timeout
+        self, stack: AsyncExitStack, url: str, part: ByteRange | None, limit: asyncio.Timeout, ends_at: float
     ) -> Streamed:
         """The answer to a GET, redirects followed; it is open until the stack is closed."""
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "rungraph"}
@@ -122,7 +127,7 @@ class Downloads:
                 credential = await self._auth.header()
                 sent = headers if credential is None else {**headers, "authorization": credential}
                 try:
-                    answer = await self._called(stack, url, sent, limit)
+                    answer = await self._called(stack, url, sent, limit, ends_at)
                 except errors.Unauthenticated:
                     if renewed or credential is None or not await self._auth.renew(credential):
                         raise
@@ -146,10 +151,18 @@ class Downloads:
             is_away = is_away or place != self._home
 
     async def _called(
-        self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], limit: asyncio.Timeout
+        self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], limit: asyncio.Timeout, ends_at: float
     ) -> Streamed:
         """The provider's answer to one GET, for which a call's place is taken until its head is there."""
-        return await self._gate.passed(limit, lambda: self._head(stack, url, headers, None, is_away=False))
+        await self._gate.enter(ends_at)
+        try:
+            answer = await self._head(stack, url, headers, None, is_away=False)
+        except BaseException as error:
+            # The time limit of the whole cancels the call, too; that is known only from the limit.
+            self._gate.leave(errors.TimedOut(provider=self._provider) if limit.expired() else error)
+            raise
+        self._gate.leave()
+        return answer
 
     async def _head(
         self, stack: AsyncExitStack, url: str, headers: Mapping[str, str], address: str | None, *, is_away: bool

@@ -46,6 +46,13 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON; BadResponse where it is none."""
+        try:
+            return codec.loads(self.body)
+        except ValueError:
+            # UTF-8 is nearly everybody's: only now it matters what the headers say.
+            return self._declared_json()
+
+    def _declared_json(self) -> Any:
         content_type = self.headers.get("content-type", "")
         charset = _CHARSET.search(content_type)
         try:

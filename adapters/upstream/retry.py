@@ -1,6 +1,5 @@
 """Repeats calls that failed for a moment."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Set
 from typing import TypeVar
 
@@ -11,7 +10,7 @@ from adapters.errors import AdapterError, Unavailable
 from adapters.settings import ProviderSettings
 
 from .gate import Traffic
-from .timing import Timing, seconds_left
+from .timing import Timing
 
 T = TypeVar("T")
 
@@ -41,11 +40,14 @@ class Retry:
         self._most = settings.max_retries
         self._longest = settings.max_retry_wait_ms / 1000
         self._backoff = wait_random_exponential(multiplier=settings.retry_wait_ms / 1000, max=self._longest)
-        self._sleep = timing.sleep
+        self._timing = timing
         self._traffic = traffic
 
-    async def after(self, first: AdapterError, attempt: Callable[[], Awaitable[T]], limit: asyncio.Timeout) -> T:
-        """What comes of another attempt after `first`; raises the last error where there is none, or it can't help."""
+    async def after(self, first: AdapterError, attempt: Callable[[], Awaitable[T]], ends_at: float) -> T:
+        """What comes of another attempt after `first`; raises the last error where there is none, or it can't help.
+
+        `ends_at` is when the call is given up, on the clock of its `Timing`.
+        """
         if not _is_passing(first):
             raise first
         known: AdapterError | None = first
@@ -59,12 +61,12 @@ class Retry:
 
         def stop(state: RetryCallState) -> bool:
             wait = state.upcoming_sleep
-            if state.attempt_number > self._most or wait > self._longest or wait >= seconds_left(limit):
+            if state.attempt_number > self._most or wait > self._longest or wait >= self._timing.seconds_left(ends_at):
                 return True
             return not CURRENT.get().take_retry()
 
         retrying = AsyncRetrying(
-            sleep=self._sleep,
+            sleep=self._timing.sleep,
             wait=self._wait,
             stop=stop,
             retry=retry_if_exception(_is_passing),

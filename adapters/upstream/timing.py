@@ -15,9 +15,6 @@ class Timing:
     now: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-
-def seconds_left(limit: asyncio.Timeout) -> float:
-    """How long a call may still take: within its own limit, and within the request that it is for."""
-    when = limit.when()
-    left = CURRENT.get().seconds_left
-    return left if when is None else min(left, when - asyncio.get_running_loop().time())
+    def seconds_left(self, ends_at: float) -> float:
+        """How long a call may still wait: until its own end, and that of the request that it is for."""
+        return min(ends_at - self.now(), CURRENT.get().seconds_left)

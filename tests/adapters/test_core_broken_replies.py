@@ -49,6 +49,13 @@ def test_body_until_the_connection_closes() -> None:
     assert raw_outcome(sending(b"HTTP/1.0 200 OK\r\n\r\n{}")) == {}
 
 
+@pytest.mark.parametrize("kind", [b"application/json; charset=latin-1", b'text/json;Charset = "ISO-8859-1"'])
+def test_a_body_in_the_character_set_that_it_declares(kind: bytes) -> None:
+    body = b'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-type: %s\r\n\r\n"\xe9"'
+    assert raw_outcome(sending(body % kind)) == "é"
+    assert type(raw_outcome(sending(body % b"application/json"))) is BadResponse
+
+
 def test_compressed_body() -> None:
     body = gzip.compress(b'{"id": "r"}')
     head = JSON_HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(body)

@@ -1,5 +1,6 @@
 """UpstreamClient over real sockets and the real Rust transport."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -111,6 +112,17 @@ def test_request_on_the_wire(base_url: str) -> None:
     assert seen["headers"]["accept"] == "application/json"
     assert seen["headers"]["user-agent"] == "rungraph"
     assert seen["body"] == ""
+
+
+def test_calls_at_a_time_have_the_same_headers(base_url: str) -> None:
+    async def calls(upstream: UpstreamClient) -> Any:
+        posts = [upstream.send("POST", ("x",), json=number) for number in range(10)]
+        replies = await asyncio.gather(*(upstream.get("x") for _ in range(20)), *posts)
+        return [reply["headers"] for reply in replies[:20]]
+
+    first, *others = asked(base_url, calls)
+    assert "content-type" not in first
+    assert all(other == first for other in others)
 
 
 def test_json_and_form_bodies(base_url: str) -> None:

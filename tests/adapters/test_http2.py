@@ -11,13 +11,16 @@ import hypercorn.asyncio
 import pytest
 import trustme
 from hypercorn.config import Config
+from pydantic import SecretStr
 
-from adapters.errors import Unavailable
+from adapters.auth import Bearer
+from adapters.errors import TimedOut, Unavailable
+from adapters.settings import TokenSettings
 from adapters.upstream import UpstreamClient
-from tests.support import LONG_MS, run
+from tests.support import LONG_MS, patiently, run
 
 from .stalling import PATIENCE
-from .upstreams import client
+from .upstreams import TOKEN, client, read_error
 
 
 @pytest.fixture
@@ -93,10 +96,11 @@ def test_the_newest_version_that_is_offered(
     assert run(version(configuration(authority, tmp_path, protocols))) == newest
 
 
-def test_a_cancelled_call_ends_alone(authority: trustme.CA, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_late", [False, True], ids=["cancelled", "out of time"])
+def test_a_call_that_is_given_up_ends_alone(authority: trustme.CA, tmp_path: Path, is_late: bool) -> None:
     """Its stream is reset; the connection, and what else is asked over it, stays."""
 
-    async def ask() -> tuple[set[Any], Any]:
+    async def ask(limit_ms: int) -> tuple[set[Any], Any]:
         asked = {"/first": asyncio.Event(), "/second": asyncio.Event()}
         left, free = asyncio.Event(), asyncio.Event()
         clients: set[Any] = set()
@@ -117,16 +121,34 @@ def test_a_cancelled_call_ends_alone(authority: trustme.CA, tmp_path: Path) -> N
                 await free.wait()
             await tell(scope, send)
 
-        async with served(app, configuration(authority, tmp_path, ["h2"])) as upstream:
-            first, second = (asyncio.ensure_future(upstream.get(name)) for name in ("first", "second"))
-            for event in asked.values():
-                await event.wait()
-            first.cancel()
+        config = configuration(authority, tmp_path, ["h2"])
+        async with served(app, config) as upstream:
+            url = f"https://localhost:{config.bind[0].rpartition(':')[2]}"
+            hasty = UpstreamClient(
+                "acme",
+                TokenSettings(adapter="acme", base_url=url, token=SecretStr(TOKEN), timeout_ms=limit_ms),
+                auth=Bearer(SecretStr(TOKEN)),
+                read_error=read_error,
+                carrier=upstream._carrier,  # pyright: ignore[reportPrivateUsage]
+            )
+            second = asyncio.ensure_future(upstream.get("second"))
+            first = asyncio.ensure_future((hasty if is_late else upstream).get("first"))
+            await asked["/second"].wait()
+            if is_late:
+                with pytest.raises(TimedOut):
+                    await first
+                assert asked["/first"].is_set()
+            else:
+                await asked["/first"].wait()
+                first.cancel()
             async with asyncio.timeout(PATIENCE):
                 await left.wait()
             free.set()
             return clients, await second
 
-    clients, answer = run(ask())
-    assert answer == "2"
-    assert len(clients) == 1
+    def check(limit_ms: int) -> None:
+        clients, answer = run(ask(limit_ms))
+        assert answer == "2"
+        assert len(clients) == 1
+
+    patiently(check)

@@ -208,6 +208,24 @@ def test_a_token_without_any_life_is_used_once() -> None:
     run(scenario())
 
 
+def test_it_is_ready_while_there_is_a_token_that_serves() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        auth = credentials(Endpoint(), clock)
+        assert not auth.is_ready()
+        await auth.header()
+        clock.now += 3599
+        assert auth.is_ready()
+        clock.now += 1
+        assert not auth.is_ready()
+        token = await auth.header()
+        assert auth.is_ready()
+        await auth.renew(token)
+        assert not auth.is_ready()
+
+    run(scenario())
+
+
 def test_a_rejected_token_is_replaced_once_for_all_who_met_the_rejection() -> None:
     async def scenario() -> None:
         endpoint = Endpoint()
