@@ -18,8 +18,12 @@ from .text import clean
 
 INT64_MAX = 2**63 - 1
 INT32_MAX = 2**31 - 1
+INT32_MIN = -(2**31)
 _MILLISECONDS_FROM = 10**11
 """Epoch figures from here on are milliseconds: as seconds this is the year 5138, as milliseconds 1973."""
+_MOST_DIGITS = 30
+"""Before the point or after it, of a number that may be meant."""
+NUMBER_LIMIT = 10.0 ** (_MOST_DIGITS + 1)
 MAX_WARNINGS = 50
 
 
@@ -29,13 +33,28 @@ class Fields:
     `path` is where it stands in the answer ("" for the root). All `Fields` below one root share `warnings`.
     """
 
-    __slots__ = ("_provider", "path", "value", "warnings")
+    __slots__ = ("_above", "_name", "_provider", "value", "warnings")
 
-    def __init__(self, value: Mapping[str, Json], *, provider: str, path: str, warnings: list[RunWarning]) -> None:
+    def __init__(
+        self,
+        value: Mapping[str, Json],
+        *,
+        provider: str,
+        path: str,
+        warnings: list[RunWarning],
+        above: "Fields | None" = None,
+    ) -> None:
+        """`path` is relative to the object `above`, where there is one."""
         self.value = value
-        self.path = path
         self.warnings = warnings
         self._provider = provider
+        self._name = path
+        self._above = above
+
+    @property
+    def path(self) -> str:
+        # Made when it is asked for: hardly any object has a warning.
+        return self._name if self._above is None else self._above.at(self._name)
 
     @classmethod
     def of(cls, value: Json, *, provider: str, path: str = "") -> "Fields":
@@ -111,28 +130,29 @@ class Fields:
         value = self.value.get(name)
         if value is None or value == "":
             return None
-        number: Decimal | None = None
-        if isinstance(value, Decimal):
-            number = value
-        elif (isinstance(value, int) and not isinstance(value, bool)) or isinstance(value, str):
-            number = _decimal(value)
-        if number is None or not number.is_finite() or abs(number.adjusted()) > 30:
+        number = read_decimal(value)
+        if number is None:
+            self.unreadable(name, "a number")
+        return number
+
+    def signed_number(self, name: str) -> float | None:
+        """A finite number of either sign."""
+        value = self.value.get(name)
+        if value is None or value == "":
+            return None
+        number = _to_decimal(value)
+        if number is None or not number.is_finite() or (number and number.adjusted() > _MOST_DIGITS):
             self.unreadable(name, "a number")
             return None
-        return number
+        return float(number)
 
     def number(self, name: str) -> float | None:
         """A finite number that is not negative, for durations."""
-        value = self.value.get(name)
-        if type(value) is int and 0 <= value <= INT64_MAX:
-            return float(value)
-        exact = self.decimal(name)
-        if exact is None:
-            return None
-        if exact < 0:
+        number = self.signed_number(name)
+        if number is not None and number < 0:
             self.warn(WarningCode.VALUE_UNREADABLE, "expected a number that is not negative", name)
             return None
-        return float(exact)
+        return number
 
     def count(self, name: str, most: int = INT64_MAX) -> int | None:
         """A whole number from 0 to `most`; 12.0 and "12" are 12."""
@@ -152,7 +172,7 @@ class Fields:
         exact = self.decimal(name)
         if exact is None:
             return None
-        if exact != exact.to_integral_value() or not -(2**31) <= exact < 2**31:
+        if exact != exact.to_integral_value() or not INT32_MIN <= exact <= INT32_MAX:
             self.warn(WarningCode.VALUE_UNREADABLE, "expected a whole number of 32 bits", name)
             return None
         return int(exact)
@@ -162,11 +182,7 @@ class Fields:
         value = self.value.get(name)
         if value is None or value == "":
             return None
-        moment: datetime | None = None
-        if isinstance(value, str):
-            moment = _parse_instant(value)
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-            moment = _from_epoch(value)
+        moment = read_instant(value)
         if moment is None:
             self.unreadable(name, "a time")
         return moment
@@ -179,18 +195,16 @@ class Fields:
         if not isinstance(value, dict):
             self.unreadable(name, "an object")
             return None
-        return self._below(cast("dict[str, Json]", value), self.at(name))
+        return self._below(cast("dict[str, Json]", value), name)
 
     def children(self, name: str) -> Iterator["Fields"]:
         """The objects of a list below this one; anything else in the list is skipped with a warning."""
         for position, value in enumerate(self.items(name)):
-            path = f"{self.at(name)}[{position}]"
+            path = f"{name}[{position}]"
             if isinstance(value, dict):
                 yield self._below(cast("dict[str, Json]", value), path)
             else:
-                self.warn(
-                    WarningCode.VALUE_UNREADABLE, f"expected an object, got {_kind(value)}", f"{name}[{position}]"
-                )
+                self.warn(WarningCode.VALUE_UNREADABLE, f"expected an object, got {_kind(value)}", path)
 
     def items(self, name: str) -> Sequence[Json]:
         """The values of a list below this one; empty where there is none."""
@@ -211,7 +225,7 @@ class Fields:
         return texts
 
     def _below(self, value: dict[str, Json], path: str) -> "Fields":
-        return Fields(value, provider=self._provider, path=path, warnings=self.warnings)
+        return Fields(value, provider=self._provider, path=path, warnings=self.warnings, above=self)
 
 
 def milliseconds_between(start: datetime | None, end: datetime | None) -> float | None:
@@ -226,22 +240,42 @@ def seconds_to_ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 6)
 
 
-def _decimal(value: int | str) -> Decimal | None:
-    if isinstance(value, str) and (len(value) > 100 or "_" in value):
+def read_decimal(value: Json) -> Decimal | None:
+    """A number or a text as a finite number; None where it is none, or so large or small that nobody means it."""
+    number = _to_decimal(value)
+    return None if number is None or not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS else number
+
+
+def read_instant(value: Json) -> datetime | None:
+    """A text or an epoch as a time, aware UTC; None where it is none. A time that was read is itself."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            stripped = value.strip()
+            return None if stripped == value else read_instant(stripped)
+        return moment if moment.tzinfo is UTC else _in_utc(moment)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return _from_epoch(value)
+    return value if isinstance(value, datetime) else None
+
+
+def _to_decimal(value: Json) -> Decimal | None:
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, str):
+        if len(value) > 100 or "_" in value:
+            return None
+        value = value.strip()
+    elif isinstance(value, bool) or not isinstance(value, int):
         return None
     try:
-        return Decimal(value.strip() if isinstance(value, str) else value)
+        return Decimal(value)
     except InvalidOperation:
         return None
 
 
-def _parse_instant(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    if moment.tzinfo is UTC:
-        return moment
+def _in_utc(moment: datetime) -> datetime | None:
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:

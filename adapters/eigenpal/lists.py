@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from adapters.errors import ErrorCode
 from adapters.model import Json, RunError, RunEvent, RunFile, Step, WarningCode
+from adapters.shapes import read
 from adapters.status import StepStatus
 from adapters.wire import Fields, milliseconds_between
 
+from .documents import EventRow, FileRow, Moments, StepRow
 from .status import read_step_status
 
-_EVENT_FIELDS = frozenset({"type", "timestamp", "status", "message"})
+_EVENT_FIELDS = frozenset(EventRow.__struct_fields__)
 
 
 def read_steps(holder: Fields, name: str) -> tuple[Step, ...] | None:
@@ -24,19 +26,20 @@ def read_steps(holder: Fields, name: str) -> tuple[Step, ...] | None:
     if not isinstance(holder.json(name), list):
         holder.unreadable(name, "a list")
         return None
-    found: list[tuple[int | None, Step]] = []
+    steps: list[tuple[int | None, Step]] = []
     seen: set[str] = set()
     for position, row in enumerate(holder.children(name), start=1):
-        step_id = row.text("id") or row.text("stepExecutionId") or f"#{position}"
+        found = read(row, StepRow)
+        step_id = found.id or found.step_execution_id or f"#{position}"
         if step_id in seen:
             row.warn(WarningCode.INCONSISTENT, "another step before this one has the same id", "id")
             continue
         seen.add(step_id)
-        found.append((row.integer("order"), _step(row, step_id)))
-    ordered = [(order, step) for order, step in found if order is not None]
-    if len(ordered) == len(found):
+        steps.append((found.order, _step(row, found, step_id)))
+    ordered = [(order, step) for order, step in steps if order is not None]
+    if len(ordered) == len(steps):
         return tuple(step for _, step in sorted(ordered, key=lambda entry: entry[0]))
-    return tuple(step for _, step in found)
+    return tuple(step for _, step in steps)
 
 
 def failing_step(steps: Sequence[Step] | None) -> str | None:
@@ -55,19 +58,19 @@ def read_files(holder: Fields, name: str) -> tuple[RunFile, ...] | None:
         return None
     files: list[RunFile] = []
     for row in holder.children(name):
-        path = row.text("path")
-        file_name = row.text("name") or (path or "").rpartition("/")[2]
+        file = read(row, FileRow)
+        file_name = file.name or (file.path or "").rpartition("/")[2]
         if not file_name:
             row.warn(WarningCode.VALUE_UNREADABLE, "a file without a name is left out", "name")
             continue
         files.append(
             RunFile(
                 name=file_name,
-                role=row.text("role"),
-                path=path,
-                content_type=row.text("contentType"),
-                size_bytes=row.count("size"),
-                step_name=row.text("stepName"),
+                role=file.role,
+                path=file.path,
+                content_type=file.content_type,
+                size_bytes=file.size,
+                step_name=file.step_name,
             )
         )
     return tuple(files)
@@ -75,16 +78,27 @@ def read_files(holder: Fields, name: str) -> tuple[RunFile, ...] | None:
 
 def read_events(holder: Fields, name: str) -> tuple[RunEvent, ...]:
     """The events in a list; `attributes` is an object with `metadata` and whatever else an event has."""
-    return tuple(
-        RunEvent(
-            type=row.text("type"),
-            at=row.instant("timestamp"),
-            status=row.text("status"),
-            message=row.text("message"),
-            attributes={key: value for key, value in row.value.items() if key not in _EVENT_FIELDS} or None,
+    events: list[RunEvent] = []
+    for row in holder.children(name):
+        event = read(row, EventRow)
+        attributes = {key: value for key, value in row.value.items() if key not in _EVENT_FIELDS}
+        events.append(
+            RunEvent(
+                type=event.type,
+                at=event.timestamp,
+                status=event.status,
+                message=event.message,
+                attributes=attributes or None,
+            )
         )
-        for row in holder.children(name)
-    )
+    return tuple(events)
+
+
+def duration(times: Moments) -> float | None:
+    """The duration that is reported, else the time between start and end, in milliseconds."""
+    if times.duration_ms is not None:
+        return times.duration_ms
+    return milliseconds_between(times.started_at, times.completed_at)
 
 
 def required_list(holder: Fields, name: str) -> Json:
@@ -95,29 +109,26 @@ def required_list(holder: Fields, name: str) -> Json:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
-def _step(row: Fields, step_id: str) -> Step:
-    times = row.child("timing") or row
-    status, raw_status = read_step_status(row)
-    started_at, ended_at = times.instant("startedAt"), times.instant("completedAt")
-    duration_ms = times.number("durationMs")
-    name = row.text("name") or row.text("stepName")
+def _step(row: Fields, found: StepRow, step_id: str) -> Step:
+    times = found.timing or found
+    status = read_step_status(row, found.status)
+    name = found.name or found.step_name
     return Step(
         id=step_id,
         name=name,
-        kind=row.text("type"),
+        kind=found.type,
         status=status,
-        raw_status=raw_status,
-        started_at=started_at,
-        ended_at=ended_at,
-        duration_ms=milliseconds_between(started_at, ended_at) if duration_ms is None else duration_ms,
+        raw_status=found.status,
+        started_at=times.started_at,
+        ended_at=times.completed_at,
+        duration_ms=duration(times),
         error=_step_error(row, status, name),
     )
 
 
 def _step_error(row: Fields, status: StepStatus, name: str | None) -> RunError | None:
     """The provider cuts the text short; the run's own error has all of it."""
-    value = row.json("error")
-    error = row.child("error") if isinstance(value, dict) else None
+    error = row.child("error") if isinstance(row.json("error"), dict) else None
     message = (row.text("error") if error is None else error.text("message")) or None
     if message is None and status is not StepStatus.FAILED:
         return None

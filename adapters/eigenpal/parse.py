@@ -3,8 +3,9 @@
 A warning's path is that of the newest shape of the document, also where the reply had an older one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from adapters.errors import ErrorCode
@@ -18,14 +19,17 @@ from adapters.model import (
     RunError,
     RunKind,
     RunTarget,
+    Step,
     WarningCode,
 )
+from adapters.shapes import read
 from adapters.status import RunStatus
-from adapters.wire import INT32_MAX, Fields, milliseconds_between
+from adapters.wire import Fields
 
+from . import documents
 from .eras import nested, unwrapped
-from .lists import failing_step, read_events, read_files, read_steps, required_list
-from .records import EigenpalRecord, EigenpalUsage, Eval, Git, HumanReview, Retry, Review, Source
+from .lists import duration, failing_step, read_events, read_files, read_steps, required_list
+from .records import EigenpalRecord, EigenpalUsage, Eval, Git, Retry, Review, Source
 from .status import read_status, read_terminal
 
 KINDS: Mapping[str, RunKind] = {"workflow": RunKind.WORKFLOW, "agent": RunKind.AGENT}
@@ -46,10 +50,11 @@ _ENDED_BADLY: Mapping[RunStatus, ErrorCode] = {
 }
 """Such a run has an error even where the provider gives no text. The text is never searched for a better code."""
 
-_NO_SOURCE, _NO_GIT, _NO_EVAL = Source(), Git(), Eval()
+_NO_TIMING, _NO_EXECUTION, _NO_TRIGGER = documents.Timing(), documents.Execution(), documents.Trigger()
+_NO_TOKENS, _NO_SOURCE, _NO_GIT, _NO_EVAL = documents.Tokens(), Source(), Git(), Eval()
 
-_SECTIONS: Mapping[Part, str] = {Part.INPUT: "input", Part.USAGE: "usage", Part.DEBUG: "debug"}
-"""Parts that are a section of their own, by the section's key."""
+_EXPANDED = frozenset({Part.STEPS, Part.DETAILS})
+_SECTIONS = frozenset({Part.INPUT, Part.USAGE, Part.DEBUG})
 
 CALLED: Mapping[Part, tuple[str, str]] = {
     Part.STEPS: ("steps", "steps"),
@@ -69,76 +74,67 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
     """
     document, path = unwrapped(body)
     received = Fields.of(document, provider=provider, path=path)
-    run = Fields(nested(received.value), provider=provider, path=path, warnings=received.warnings)
-    native_id = run.required_text("id")
-
-    timing, execution = _section(run, "timing", provider), _section(run, "execution", provider)
-    source, trigger = run.child("source"), _section(run, "trigger", provider)
-    git = None if source is None else source.child("git")
-    kind = _kind(run)
-    status, raw_status, status_source = read_status(run, execution, timing, row=row)
-    is_terminal = read_terminal(run, status)
-    started_at, ended_at = timing.instant("startedAt"), timing.instant("completedAt")
-    duration_ms = timing.number("durationMs")
-    trigger_type = trigger.text("type")
-
-    held = {part for part, key in _SECTIONS.items() if part in asked or run.has(key)}
-    # A row of an older era may leave open how the run ended.
-    if not row or status is not RunStatus.UNKNOWN:
-        held.add(Part.ERROR)
-    if run.has("output") or not row:
-        held.add(Part.OUTPUT)
-    if is_terminal and (run.has("files") or not row):
-        held.add(Part.FILES)
-    # Nothing else tells an expanded execution from a slim one.
-    expanded = bool(asked & {Part.STEPS, Part.DETAILS}) or execution.has("steps") or execution.has("files")
-    if expanded:
+    newest = nested(received.value)
+    fields = (
+        received
+        if newest is received.value
+        else Fields(newest, provider=provider, path=path, warnings=received.warnings)
+    )
+    run = read(fields, documents.Run)
+    timing, execution = run.timing or _NO_TIMING, run.execution or _NO_EXECUTION
+    source, trigger = run.source, run.trigger or _NO_TRIGGER
+    git = None if source is None or source.git == _NO_GIT else source.git
+    kind = _kind(fields, run.type)
+    status, raw_status, status_source = read_status(fields, execution.status, row=row)
+    is_terminal = read_terminal(fields, status, run.finished)
+    held = _held(run, status, asked, row=row, is_terminal=is_terminal)
+    steps = None
+    if execution.steps is not UNSET or execution.files is not UNSET or (asked and asked & _EXPANDED):
+        # Nothing else tells an expanded execution from a slim one.
+        steps = _steps(fields, execution.steps, kind)
         held.add(Part.DETAILS)
-    steps = read_steps(execution, "steps") if execution.json("steps") is not None else None
-    if steps is None and expanded and kind is RunKind.AGENT:
-        steps = ()
-    if steps is not None or (expanded and kind is not RunKind.WORKFLOW):
-        held.add(Part.STEPS)
+        if steps is not None or kind is not RunKind.WORKFLOW:
+            held.add(Part.STEPS)
 
     return EigenpalRecord(
         provider=provider,
-        native_id=native_id,
+        native_id=run.id,
         kind=kind,
         status=status,
         raw_status=raw_status,
         status_source=status_source,
         is_terminal=is_terminal,
-        created_at=timing.instant("createdAt"),
-        started_at=started_at,
-        ended_at=ended_at,
-        duration_ms=milliseconds_between(started_at, ended_at) if duration_ms is None else duration_ms,
-        target=None if source is None else _target(source, git, kind),
-        initiator=_initiator(trigger, trigger_type),
-        parent_native_id=run.text("parentExecutionId"),
-        error=_error(run, status, failing_step(steps)) if Part.ERROR in held else None,
-        tags=run.texts("tags"),
-        input=run.json("input"),
-        output=run.json("output"),
-        usage=_usage(run, provider, is_partial=is_terminal is not True) if Part.USAGE in held else None,
+        created_at=timing.created_at,
+        started_at=timing.started_at,
+        ended_at=timing.completed_at,
+        duration_ms=duration(timing),
+        target=None if source is None else _target(source, kind),
+        initiator=_initiator(trigger),
+        parent_native_id=run.parent_execution_id,
+        error=_error(run.error, status, steps) if Part.ERROR in held else None,
+        tags=run.tags or (),
+        input=None if run.input is UNSET else run.input,
+        output=None if run.output is UNSET else run.output,
+        usage=_usage(run.usage, provider, is_partial=is_terminal is not True) if run.usage else None,
         steps=steps,
-        files=read_files(run, "files") if Part.FILES in held else None,
-        debug=_debug(run) if Part.DEBUG in held else None,
+        files=read_files(fields, "files") if Part.FILES in held else None,
+        debug=Debug(trace_id=run.debug.trace_id, observability=run.debug.observability) if run.debug else None,
         # As received: in the oldest era there is none, and `nested` made one up.
         details=received.json("execution") if Part.DETAILS in held else None,
         parts=frozenset(held),
-        sample_rank=_float(run, "sampleRank"),
-        eval=_eval(run),
-        review=_review(execution),
-        human_review=_human_review(execution),
-        retry=_retry(execution),
-        schema_valid=execution.boolean("schemaValid"),
-        batch_id=execution.text("batchId"),
-        cancel_requested_at=timing.instant("cancelRequestedAt"),
-        git=_git(git),
+        sample_rank=run.sample_rank,
+        eval=None if run.eval == _NO_EVAL else run.eval,
+        review=execution.review and _review(execution.review),
+        human_review=execution.human_review,
+        retry=execution.retry and _retry(execution.retry),
+        schema_valid=execution.schema_valid,
+        batch_id=execution.batch_id,
+        cancel_requested_at=timing.cancel_requested_at,
+        git=git,
         source=_source(source),
-        trigger_type=trigger_type,
-        trigger_email=trigger.json("email"),
-        warnings=tuple(run.warnings),
+        trigger_type=trigger.type,
+        trigger_email=trigger.email,
+        warnings=tuple(fields.warnings),
     )
 
 
@@ -161,164 +157,123 @@ def with_called(record: EigenpalRecord, part: Part, body: Json) -> EigenpalRecor
     return replace(record, parts=record.parts | {part}, warnings=(*record.warnings, *reply.warnings))
 
 
-def _section(parent: Fields, name: str, provider: str) -> Fields:
-    """An object below this one; an empty one where there is none."""
-    return parent.child(name) or Fields({}, provider=provider, path=parent.at(name), warnings=parent.warnings)
-
-
-def _kind(run: Fields) -> RunKind:
-    word = run.text("type")
+def _kind(fields: Fields, word: str | None) -> RunKind:
     if word is None:
         return RunKind.UNKNOWN
-    kind = KINDS.get(word.strip().casefold())
+    kind = KINDS.get(word) or KINDS.get(word.strip().casefold())
     if kind is None:
-        run.warn(WarningCode.VALUE_UNREADABLE, "expected workflow or agent", "type")
-    return kind or RunKind.UNKNOWN
+        fields.warn(WarningCode.VALUE_UNREADABLE, "expected workflow or agent", "type")
+        return RunKind.UNKNOWN
+    return kind
 
 
-def _target(source: Fields, git: Fields | None, kind: RunKind) -> RunTarget:
+def _held(
+    run: documents.Run, status: RunStatus, asked: frozenset[Part], *, row: bool, is_terminal: bool | None
+) -> set[Part]:
+    """The parts that are in the document, but for those of an expanded execution."""
+    held = set(asked & _SECTIONS)
+    if run.input is not UNSET:
+        held.add(Part.INPUT)
+    if run.usage is not UNSET:
+        held.add(Part.USAGE)
+    if run.debug is not UNSET:
+        held.add(Part.DEBUG)
+    # A row of an older era may leave open how the run ended.
+    if not row or status is not RunStatus.UNKNOWN:
+        held.add(Part.ERROR)
+    if not row or run.output is not UNSET:
+        held.add(Part.OUTPUT)
+    if is_terminal and (not row or run.files is not UNSET):
+        held.add(Part.FILES)
+    return held
+
+
+def _steps(fields: Fields, steps: Json, kind: RunKind) -> tuple[Step, ...] | None:
+    """Those of an expanded execution."""
+    execution = fields.child("execution")
+    found = None if execution is None or steps in (None, UNSET) else read_steps(execution, "steps")
+    return () if found is None and kind is RunKind.AGENT else found
+
+
+def _target(source: documents.Automation, kind: RunKind) -> RunTarget:
     return RunTarget(
-        id=source.text("id"),
-        name=source.text("name"),
-        version=source.text("version"),
+        id=source.id,
+        name=source.name,
+        version=source.version,
         kind=kind,
-        model=source.text("model"),
-        commit_sha=None if git is None else git.text("commitSha"),
+        model=source.model,
+        commit_sha=source.git and source.git.commit_sha,
     )
 
 
-def _source(source: Fields | None) -> Source | None:
+def _source(source: documents.Automation | None) -> Source | None:
     if source is None:
         return None
     found = Source(
-        version_id=source.text("versionId"),
-        slug=source.text("slug"),
-        implementation_available=source.boolean("implementationAvailable"),
-        automation_found=source.boolean("automationFound"),
-        current_version=source.text("currentVersion"),
+        version_id=source.version_id,
+        slug=source.slug,
+        implementation_available=source.implementation_available,
+        automation_found=source.automation_found,
+        current_version=source.current_version,
     )
     return None if found == _NO_SOURCE else found
 
 
-def _git(git: Fields | None) -> Git | None:
-    if git is None:
-        return None
-    found = Git(
-        requested_ref=git.text("requestedRef"),
-        resolved_ref=git.text("resolvedRef"),
-        resolved_tag=git.text("resolvedTag"),
-        commit_sha=git.text("commitSha"),
-    )
-    return None if found == _NO_GIT else found
+def _initiator(trigger: documents.Trigger) -> Actor | None:
+    by, word = trigger.by, trigger.type
+    if word is None:
+        kind = ActorKind.UNKNOWN
+    else:
+        kind = _ACTORS.get(word) or _ACTORS.get(word.strip().casefold(), ActorKind.UNKNOWN)
+    if by is not None:
+        return Actor(id=by.id, name=by.name, email=by.email, kind=kind)
+    return None if word is None else Actor(kind=kind)
 
 
-def _initiator(trigger: Fields, trigger_type: str | None) -> Actor | None:
-    by = trigger.child("by")
-    if by is None and trigger_type is None:
-        return None
-    kind = _ACTORS.get((trigger_type or "").strip().casefold(), ActorKind.UNKNOWN)
-    if by is None:
-        return Actor(kind=kind)
-    return Actor(id=by.text("id"), name=by.text("name"), email=by.text("email"), kind=kind)
-
-
-def _error(run: Fields, status: RunStatus, step_name: str | None) -> RunError | None:
-    """`step_name` is looked at only in a failed run: a cancelled one may hold a step that failed before."""
-    message = run.text("error") or None
+def _error(message: str | None, status: RunStatus, steps: Sequence[Step] | None) -> RunError | None:
+    """The failing step is named in a failed run only: a cancelled one may hold a step that failed before."""
     code = _ENDED_BADLY.get(status)
-    if code is None and message is None:
+    if code is None and not message:
         return None
     return RunError(
         code=code or ErrorCode.UNKNOWN,
-        message=message,
-        step_name=step_name if status is RunStatus.FAILED else None,
+        message=message or None,
+        step_name=failing_step(steps) if status is RunStatus.FAILED else None,
     )
 
 
-def _usage(run: Fields, provider: str, *, is_partial: bool) -> EigenpalUsage | None:
-    usage = run.child("usage")
-    if usage is None:
-        return None
-    tokens = _section(usage, "tokens", provider)
-    charged = usage.decimal("creditsCharged")
+def _usage(usage: documents.Consumption, provider: str, *, is_partial: bool) -> EigenpalUsage:
+    tokens, charged = usage.tokens or _NO_TOKENS, usage.credits_charged
     return EigenpalUsage(
-        input_tokens=tokens.count("input"),
-        output_tokens=tokens.count("output"),
-        cache_read_input_tokens=tokens.count("cacheRead"),
-        cache_write_input_tokens=tokens.count("cacheWrite"),
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cache_read_input_tokens=tokens.cache_read,
+        cache_write_input_tokens=tokens.cache_write,
         credits=None if charged is None else Credits(charged, provider),
-        model_calls=usage.count("llmCallCount", INT32_MAX),
-        agent_turns=usage.count("agentTurns", INT32_MAX),
-        pages_processed=usage.count("ocrPagesProcessed", INT32_MAX),
-        duration_ms=usage.number("durationMs"),
+        model_calls=usage.llm_call_count,
+        agent_turns=usage.agent_turns,
+        pages_processed=usage.ocr_pages_processed,
+        duration_ms=usage.duration_ms,
         is_partial=is_partial,
     ).with_total()
 
 
-def _debug(run: Fields) -> Debug | None:
-    debug = run.child("debug")
-    if debug is None:
-        return None
-    return Debug(trace_id=debug.text("traceId"), observability=debug.json("observability"))
-
-
-def _eval(run: Fields) -> Eval | None:
-    section = run.child("eval")
-    if section is None:
-        return None
-    found = Eval(
-        example=section.text("example"),
-        score=_float(section, "score"),
-        passed=section.boolean("passed"),
-        example_id=section.text("exampleId"),
-    )
-    # The oldest era has the fields on every run, all null where the run evaluates nothing.
-    return None if found == _NO_EVAL else found
-
-
-def _review(execution: Fields) -> Review | None:
+def _review(review: documents.Verdict) -> Review:
     """The same from the slim review and from the full one, which has the note and the corrections themselves."""
-    review = execution.child("review")
-    if review is None:
-        return None
-    full = review.has("note") or review.has("corrections")
+    full = review.note is not UNSET or review.corrections is not UNSET
     return Review(
-        verdict=review.text("verdict"),
-        status=review.text("status"),
-        has_note=bool(review.text("note")) if full else review.boolean("hasNote"),
-        correction_count=len(review.items("corrections")) if full else review.count("correctionCount", INT32_MAX),
+        verdict=review.verdict,
+        status=review.status,
+        has_note=bool(review.note) if full else review.has_note,
+        correction_count=len(review.corrections or ()) if full else review.correction_count,
     )
 
 
-def _human_review(execution: Fields) -> HumanReview | None:
-    review = execution.child("humanReview")
-    if review is None:
-        return None
-    return HumanReview(
-        task_id=review.text("taskId"),
-        source_kind=review.text("sourceKind"),
-        source_label=review.text("sourceLabel"),
-        status=review.text("status"),
-        required_count=review.count("requiredCount", INT32_MAX),
-        confirmed_count=review.count("confirmedCount", INT32_MAX),
-        version=review.count("version"),
-    )
-
-
-def _retry(execution: Fields) -> Retry | None:
-    retry = execution.child("retry")
-    if retry is None:
-        return None
-    later = retry.child("nextRun")
+def _retry(retry: documents.Attempt) -> Retry:
+    later = retry.next_run
     return Retry(
-        number=retry.count("number", INT32_MAX),
-        previous_run_id=retry.text("previousRunId"),
-        next_run_id=None if later is None else later.text("id"),
-        next_run_status=None if later is None else later.text("status"),
+        number=retry.number,
+        previous_run_id=retry.previous_run_id,
+        next_run_id=later and later.id,
+        next_run_status=later and later.status,
     )
-
-
-def _float(section: Fields, name: str) -> float | None:
-    """A finite number of either sign."""
-    exact = section.decimal(name)
-    return None if exact is None else float(exact)

@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from adapters.model import Json, RunRecord, Usage
+from adapters.shapes import Count, Count32, SignedNumber
 
 
 class EigenpalUsage(Usage, frozen=True, kw_only=True):
@@ -17,11 +18,11 @@ class EigenpalUsage(Usage, frozen=True, kw_only=True):
     duration_ms: float | None = None
 
 
-class Eval(Struct, frozen=True, kw_only=True):
-    """The outcome of a run that was made to evaluate the automation. A low score is not a failed run."""
+class Eval(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The outcome of a run that was made to evaluate the automation. A low score is not a failed run. As in `eval`."""
 
     example: str | None = None
-    score: float | None = None
+    score: SignedNumber | None = None
     passed: bool | None = None
     example_id: str | None = None
 
@@ -35,16 +36,19 @@ class Review(Struct, frozen=True, kw_only=True):
     correction_count: int | None = None
 
 
-class HumanReview(Struct, frozen=True, kw_only=True):
-    """The review a waiting run waits for: so many of so many required fields are confirmed."""
+class HumanReview(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The review a waiting run waits for: so many of so many required fields are confirmed.
+
+    As in `execution.humanReview`.
+    """
 
     task_id: str | None = None
     source_kind: str | None = None
     source_label: str | None = None
     status: str | None = None
-    required_count: int | None = None
-    confirmed_count: int | None = None
-    version: int | None = None
+    required_count: Count32 | None = None
+    confirmed_count: Count32 | None = None
+    version: Count | None = None
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -59,8 +63,8 @@ class Retry(Struct, frozen=True, kw_only=True):
     next_run_status: str | None = None
 
 
-class Git(Struct, frozen=True, kw_only=True):
-    """The version of an agent's source: what was asked for, and what that was at the time."""
+class Git(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The version of an agent's source: what was asked for, and what that was at the time. As in `source.git`."""
 
     requested_ref: str | None = None
     resolved_ref: str | None = None
