@@ -115,7 +115,7 @@ def parse_run(document: Json, *, provider: str, accounting: TokenAccounting) -> 
     run = Fields.of(document, provider=provider)
     native_id = run.required_text("id")
     raw_status, status = _status(run)
-    result = run.child("result") or Fields({}, provider=provider, path="result", warnings=run.warnings)
+    result = run.child("result") or Fields(value={}, provider=provider, path="result", warnings=run.warnings)
     created_at, failed_at = run.instant("created_at"), run.instant("failed_at")
     ended_at = run.instant("completed_at") or failed_at
     runnable_id, created_by = run.text("runnable_id"), run.text("created_by")

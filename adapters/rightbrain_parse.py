@@ -74,7 +74,7 @@ def parse_run(document: Json, *, provider: str, task_id: str | None) -> Rightbra
     if task_id is None or run.json("task_id") is not None:
         task_id = run.required_text("task_id")
     status = derived_status(run)
-    data = run.child("run_data") or Fields({}, provider=provider, path="run_data", warnings=run.warnings)
+    data = run.child("run_data") or Fields(value={}, provider=provider, path="run_data", warnings=run.warnings)
     retries = run.count("llm_retries", INT32_MAX)
     revision_id, user_id = run.text("task_revision_id"), run.text("user_id")
     model_s, processor_s = run.number("llm_call_timing"), run.number("input_processor_timing")
@@ -158,7 +158,7 @@ def _files(run: Fields, data: Fields, provider: str) -> Iterator[RunFile]:
                 file = RunFile(name=item, path=item) if item else None
             elif isinstance(item, dict):
                 fields = cast("dict[str, Json]", item)
-                file = _file(Fields(fields, provider=provider, path=place.at(where), warnings=place.warnings))
+                file = _file(Fields(value=fields, provider=provider, path=place.at(where), warnings=place.warnings))
             else:
                 file = None
             if file is None:

@@ -16,7 +16,7 @@ Types of fields, each with a default, which is what an absent key is read as:
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -39,7 +39,7 @@ from msgspec.inspect import (
 )
 from msgspec.structs import force_setattr
 
-from .wire import INT32_MAX, INT32_MIN, INT64_MAX, NUMBER_LIMIT, Fields, read_decimal, read_instant
+from .wire import INT32_MAX, INT32_MIN, INT64_MAX, NUMBER_LIMIT, Fields, in_utc, read_decimal
 
 S = TypeVar("S", bound=Struct)
 _Reader = Callable[[Fields, str], Any]
@@ -56,22 +56,31 @@ if TYPE_CHECKING:
     Instant = datetime
     Amount = Decimal
 else:
-    # msgspec's own readers round what is below microseconds, keep zones, and take texts that are no number of ours.
-    Instant = Annotated[Any, Meta(extra={"finish": read_instant, "reader": Fields.instant})]
-    Amount = Annotated[Any, Meta(extra={"finish": read_decimal, "reader": Fields.decimal})]
+    # `extra` tells them apart from `str` and `Any`.
+    Instant = Annotated[str, Meta(extra={"as": datetime})]
+    Amount = Annotated[Any, Meta(extra={"as": Decimal})]
 
 
 class Finished(Struct, frozen=True):
-    """A shape some of whose values msgspec leaves as they are, and which are made into what they stand for here."""
+    """A shape with times or amounts, which msgspec leaves as they are and which are read here.
+
+    Its own readers keep zones, round what is below microseconds, and take texts and sizes that are no amounts.
+    """
 
     def __post_init__(self) -> None:
-        for name, finish in _finishers(type(self)):
+        instants, amounts = _unfinished(type(self))
+        for name in instants:
+            text = getattr(self, name)
+            if isinstance(text, str):
+                moment = datetime.fromisoformat(text)
+                force_setattr(self, name, moment if moment.tzinfo is UTC else in_utc(moment))
+        for name in amounts:
             value = getattr(self, name)
             if value is not None:
-                finished = finish(value)
-                if finished is None:
+                amount = read_decimal(value)
+                if amount is None:
                     raise ValueError(name)
-                force_setattr(self, name, finished)
+                force_setattr(self, name, amount)
 
 
 def read(fields: Fields, shape: type[S]) -> S:
@@ -79,10 +88,24 @@ def read(fields: Fields, shape: type[S]) -> S:
     try:
         return convert(fields.value, shape)
     except ValidationError:
-        readers = _readers(shape)
-        return shape(
-            **{name: take(fields, key) for name, key, required, take in readers if required or fields.has(key)}
-        )
+        return _read_each(fields, shape)
+
+
+def read_rows(fields: Fields, name: str, shape: type[S]) -> Iterator[tuple[int, S]]:
+    """The objects of a list, each with its position; anything else in the list is skipped with a warning."""
+    for position, value in enumerate(fields.items(name)):
+        try:
+            yield position, convert(value, shape)
+        except ValidationError:
+            row = fields.item(name, position)
+            if row is not None:
+                yield position, _read_each(row, shape)
+
+
+def _read_each(fields: Fields, shape: type[S]) -> S:
+    """Field by field."""
+    readers = _readers(shape)
+    return shape(**{name: take(fields, key) for name, key, required, take in readers if required or fields.has(key)})
 
 
 @cache
@@ -92,12 +115,11 @@ def _readers(shape: type[Struct]) -> list[tuple[str, str, bool, _Reader]]:
 
 
 @cache
-def _finishers(shape: type[Struct]) -> list[tuple[str, Callable[[Any], object]]]:
-    return [
-        (field.name, kind.extra["finish"])
-        for field, kind in _declared(shape)
-        if isinstance(kind, Metadata) and kind.extra
-    ]
+def _unfinished(shape: type[Struct]) -> tuple[list[str], list[str]]:
+    """The names of a shape's times, and of its amounts."""
+    readers = [(name, take) for name, _, _, take in _readers(shape)]
+    instants = [name for name, take in readers if take is Fields.instant]
+    return instants, [name for name, take in readers if take is Fields.decimal]
 
 
 def _declared(shape: type[Struct]) -> Iterator[tuple[Field, Type]]:
@@ -113,8 +135,10 @@ def _declared(shape: type[Struct]) -> Iterator[tuple[Field, Type]]:
 def _reader(kind: Type) -> _Reader:
     """TypeError for types that no document is read as."""
     match kind:
-        case Metadata(extra={"reader": reader}):
-            return reader
+        case Metadata(type=StrType()):
+            return Fields.instant
+        case Metadata():
+            return Fields.decimal
         case AnyType():
             return Fields.json
         case StrType(min_length=1):
@@ -134,10 +158,14 @@ def _reader(kind: Type) -> _Reader:
         case StructType(cls=cls):
             return lambda fields, key: None if (child := fields.child(key)) is None else read(child, cls)
         case VarTupleType(item_type=StrType()):
-            return Fields.texts
+            return _unless_null(Fields.texts)
         case VarTupleType(item_type=AnyType()):
-            return lambda fields, key: tuple(fields.items(key))
+            return _unless_null(lambda fields, key: tuple(fields.items(key)))
         case VarTupleType(item_type=StructType(cls=cls)):
-            return lambda fields, key: tuple(read(child, cls) for child in fields.children(key))
+            return _unless_null(lambda fields, key: tuple(row for _, row in read_rows(fields, key, cls)))
         case _:
             raise TypeError(f"documents are not read as {kind}")
+
+
+def _unless_null(take: _Reader) -> _Reader:
+    return lambda fields, key: None if fields.json(key) is None else take(fields, key)

@@ -79,14 +79,16 @@ class StatusTable(Generic[S]):
     unknown: S
     unknown_seen: Counter[str] = field(default_factory=Counter[str])
     """How often each word that is not in the table was read; bounded to 100 words."""
+    _known: Mapping[str, S] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_folded", {fold(word): status for word, status in self.words.items()})
+        folded = {fold(word): status for word, status in self.words.items()}
+        object.__setattr__(self, "_known", {**folded, **self.words})
 
     def read(self, word: str) -> S:
         """The status of a word; one that is not in the table is UNKNOWN, counted, and logged the first time."""
-        folded: Mapping[str, S] = self.__dict__["_folded"]
-        status = folded.get(fold(word))
+        # Words come as documented nearly always, and folding takes several times as long as to see that.
+        status = self._known.get(word) or self._known.get(fold(word))
         if status is not None:
             return status
         key = word[:40]

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
+from msgspec import Struct
+
 from .errors import BadResponse
 from .model import Json, RunWarning, WarningCode
 from .status import S, StatusTable
@@ -27,41 +29,23 @@ NUMBER_LIMIT = 10.0 ** (_MOST_DIGITS + 1)
 MAX_WARNINGS = 50
 
 
-class Fields:
+class Fields(Struct, kw_only=True, eq=False):
     """One JSON object of a provider's answer, read field by field.
 
     `path` is where it stands in the answer ("" for the root). All `Fields` below one root share `warnings`.
     """
 
-    __slots__ = ("_above", "_name", "_provider", "value", "warnings")
-
-    def __init__(
-        self,
-        value: Mapping[str, Json],
-        *,
-        provider: str,
-        path: str,
-        warnings: list[RunWarning],
-        above: "Fields | None" = None,
-    ) -> None:
-        """`path` is relative to the object `above`, where there is one."""
-        self.value = value
-        self.warnings = warnings
-        self._provider = provider
-        self._name = path
-        self._above = above
-
-    @property
-    def path(self) -> str:
-        # Made when it is asked for: hardly any object has a warning.
-        return self._name if self._above is None else self._above.at(self._name)
+    value: Mapping[str, Json]
+    provider: str
+    path: str
+    warnings: list[RunWarning]
 
     @classmethod
     def of(cls, value: Json, *, provider: str, path: str = "") -> "Fields":
         """The root of an answer; BadResponse where it is not a JSON object."""
         if not isinstance(value, dict):
             raise BadResponse(f"expected an object at {path or 'the root'}, got {_kind(value)}", provider=provider)
-        return cls(cast("dict[str, Json]", value), provider=provider, path=path, warnings=[])
+        return cls(value=cast("dict[str, Json]", value), provider=provider, path=path, warnings=[])
 
     def at(self, name: str) -> str:
         """The path of a field of this object."""
@@ -80,7 +64,7 @@ class Fields:
     def bad(self, message: str, name: str | None = None) -> BadResponse:
         """The error for an answer that is no run at all, naming the path."""
         where = self.at(name) if name else self.path or "the root"
-        return BadResponse(f"{message} at {where}", provider=self._provider)
+        return BadResponse(f"{message} at {where}", provider=self.provider)
 
     def has(self, name: str) -> bool:
         """Whether the key is there, whatever its value."""
@@ -182,7 +166,11 @@ class Fields:
         value = self.value.get(name)
         if value is None or value == "":
             return None
-        moment = read_instant(value)
+        moment: datetime | None = None
+        if isinstance(value, str):
+            moment = _parse_instant(value)
+        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+            moment = _from_epoch(value)
         if moment is None:
             self.unreadable(name, "a time")
         return moment
@@ -199,12 +187,19 @@ class Fields:
 
     def children(self, name: str) -> Iterator["Fields"]:
         """The objects of a list below this one; anything else in the list is skipped with a warning."""
-        for position, value in enumerate(self.items(name)):
-            path = f"{name}[{position}]"
-            if isinstance(value, dict):
-                yield self._below(cast("dict[str, Json]", value), path)
-            else:
-                self.warn(WarningCode.VALUE_UNREADABLE, f"expected an object, got {_kind(value)}", path)
+        for position in range(len(self.items(name))):
+            below = self.item(name, position)
+            if below is not None:
+                yield below
+
+    def item(self, name: str, position: int) -> "Fields | None":
+        """The object at a position of a list below this one; None, with a warning, where there is something else."""
+        value = self.items(name)[position]
+        place = f"{name}[{position}]"
+        if isinstance(value, dict):
+            return self._below(cast("dict[str, Json]", value), place)
+        self.warn(WarningCode.VALUE_UNREADABLE, f"expected an object, got {_kind(value)}", place)
+        return None
 
     def items(self, name: str) -> Sequence[Json]:
         """The values of a list below this one; empty where there is none."""
@@ -224,8 +219,8 @@ class Fields:
             self.unreadable(name, "a list of texts")
         return texts
 
-    def _below(self, value: dict[str, Json], path: str) -> "Fields":
-        return Fields(value, provider=self._provider, path=path, warnings=self.warnings, above=self)
+    def _below(self, value: dict[str, Json], name: str) -> "Fields":
+        return Fields(value=value, provider=self.provider, path=self.at(name), warnings=self.warnings)
 
 
 def milliseconds_between(start: datetime | None, end: datetime | None) -> float | None:
@@ -246,18 +241,12 @@ def read_decimal(value: Json) -> Decimal | None:
     return None if number is None or not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS else number
 
 
-def read_instant(value: Json) -> datetime | None:
-    """A text or an epoch as a time, aware UTC; None where it is none. A time that was read is itself."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            stripped = value.strip()
-            return None if stripped == value else read_instant(stripped)
-        return moment if moment.tzinfo is UTC else _in_utc(moment)
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return _from_epoch(value)
-    return value if isinstance(value, datetime) else None
+def in_utc(moment: datetime) -> datetime:
+    """The same time in UTC; without a zone it is UTC already. ValueError where no calendar reaches it."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
 
 
 def _to_decimal(value: Json) -> Decimal | None:
@@ -275,10 +264,11 @@ def _to_decimal(value: Json) -> Decimal | None:
         return None
 
 
-def _in_utc(moment: datetime) -> datetime | None:
+def _parse_instant(text: str) -> datetime | None:
     try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
+        moment = datetime.fromisoformat(text.strip())
+        return moment if moment.tzinfo is UTC else in_utc(moment)
+    except ValueError:
         return None
 
 

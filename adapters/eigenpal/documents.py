@@ -1,7 +1,7 @@
 """What Eigenpal's documents look like, in the newest era: the shapes that `parse` and `lists` read them as.
 
-Where a record of `records` has the very fields of an object, it is that object's shape. Keys that nothing reads are left
-out. Every key may be absent or null; where absent and null mean two things, absent is UNSET.
+Where a record of `records` has the very fields of an object, it is that object's shape. Keys that nothing reads are
+left out. Every key may be absent or null; where absent and null mean two things, absent is UNSET.
 """
 
 from typing import Any
@@ -71,8 +71,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
 
     verdict: str | None = None
     status: str | None = None
-    note: str | None | UnsetType = UNSET
-    corrections: tuple[Any, ...] | None | UnsetType = UNSET
+    note: str | UnsetType | None = UNSET
+    corrections: tuple[Any, ...] | UnsetType | None = UNSET
     has_note: bool | None = None
     correction_count: Count32 | None = None
 
@@ -134,9 +134,9 @@ class Run(Struct, frozen=True, kw_only=True, rename="camel"):
     tags: tuple[str, ...] | None = None
     input: Any = UNSET
     output: Any = UNSET
-    usage: Consumption | None | UnsetType = UNSET
+    usage: Consumption | UnsetType | None = UNSET
     files: Any = UNSET
-    debug: Diagnosis | None | UnsetType = UNSET
+    debug: Diagnosis | UnsetType | None = UNSET
     sample_rank: SignedNumber | None = None
     eval: Eval | None = None
 

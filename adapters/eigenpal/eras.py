@@ -52,13 +52,12 @@ def unwrapped(body: Json) -> tuple[Json, str]:
 
 def nested(run: Mapping[str, Json]) -> Mapping[str, Json]:
     """The run with every flat name also at its place in the newest shape, unless something stands there already."""
-    flat = _MOVED.keys() & run.keys()
-    if not flat:
+    if _MOVED.keys().isdisjoint(run):
         return run
     result: dict[str, Any] = dict(run)
     ours: dict[tuple[str, ...], dict[str, Any]] = {(): result}
     for name in _MOVED:
-        if name in flat:
+        if name in run:
             *sections, key = _MOVED[name]
             section = _section(ours, tuple(sections))
             if section is not None and section.get(key) is None:

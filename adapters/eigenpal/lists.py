@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from adapters.errors import ErrorCode
 from adapters.model import Json, RunError, RunEvent, RunFile, Step, WarningCode
-from adapters.shapes import read
+from adapters.shapes import read, read_rows
 from adapters.status import StepStatus
 from adapters.wire import Fields, milliseconds_between
 
@@ -57,11 +57,11 @@ def read_files(holder: Fields, name: str) -> tuple[RunFile, ...] | None:
         holder.unreadable(name, "a list")
         return None
     files: list[RunFile] = []
-    for row in holder.children(name):
-        file = read(row, FileRow)
+    for position, file in read_rows(holder, name, FileRow):
         file_name = file.name or (file.path or "").rpartition("/")[2]
         if not file_name:
-            row.warn(WarningCode.VALUE_UNREADABLE, "a file without a name is left out", "name")
+            path = f"{name}[{position}].name"
+            holder.warn(WarningCode.VALUE_UNREADABLE, "a file without a name is left out", path)
             continue
         files.append(
             RunFile(

@@ -55,6 +55,7 @@ _NO_TOKENS, _NO_SOURCE, _NO_GIT, _NO_EVAL = documents.Tokens(), Source(), Git(),
 
 _EXPANDED = frozenset({Part.STEPS, Part.DETAILS})
 _SECTIONS = frozenset({Part.INPUT, Part.USAGE, Part.DEBUG})
+_OF_ROWS = frozenset({Part.ERROR})
 
 CALLED: Mapping[Part, tuple[str, str]] = {
     Part.STEPS: ("steps", "steps"),
@@ -75,28 +76,24 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
     document, path = unwrapped(body)
     received = Fields.of(document, provider=provider, path=path)
     newest = nested(received.value)
-    fields = (
-        received
-        if newest is received.value
-        else Fields(newest, provider=provider, path=path, warnings=received.warnings)
-    )
+    fields = received if newest is received.value else replace(received, value=newest)
     run = read(fields, documents.Run)
     timing, execution = run.timing or _NO_TIMING, run.execution or _NO_EXECUTION
     source, trigger = run.source, run.trigger or _NO_TRIGGER
-    git = None if source is None or source.git == _NO_GIT else source.git
     kind = _kind(fields, run.type)
     status, raw_status, status_source = read_status(fields, execution.status, row=row)
     is_terminal = read_terminal(fields, status, run.finished)
     held = _held(run, status, asked, row=row, is_terminal=is_terminal)
     steps = None
-    if execution.steps is not UNSET or execution.files is not UNSET or (asked and asked & _EXPANDED):
-        # Nothing else tells an expanded execution from a slim one.
+    # Nothing else tells an expanded execution from a slim one.
+    if execution.steps is not UNSET or execution.files is not UNSET or asked & _EXPANDED:
         steps = _steps(fields, execution.steps, kind)
         held.add(Part.DETAILS)
         if steps is not None or kind is not RunKind.WORKFLOW:
             held.add(Part.STEPS)
 
-    return EigenpalRecord(
+    # In steps: CPython makes a dict of the keywords of a call that has more than fifteen.
+    record = EigenpalRecord(
         provider=provider,
         native_id=run.id,
         kind=kind,
@@ -110,27 +107,35 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
         duration_ms=duration(timing),
         target=None if source is None else _target(source, kind),
         initiator=_initiator(trigger),
-        parent_native_id=run.parent_execution_id,
         error=_error(run.error, status, steps) if Part.ERROR in held else None,
-        tags=run.tags or (),
-        input=None if run.input is UNSET else run.input,
-        output=None if run.output is UNSET else run.output,
-        usage=_usage(run.usage, provider, is_partial=is_terminal is not True) if run.usage else None,
-        steps=steps,
-        files=read_files(fields, "files") if Part.FILES in held else None,
-        debug=Debug(trace_id=run.debug.trace_id, observability=run.debug.observability) if run.debug else None,
-        # As received: in the oldest era there is none, and `nested` made one up.
-        details=received.json("execution") if Part.DETAILS in held else None,
         parts=frozenset(held),
+    )
+    if not held <= _OF_ROWS:
+        record = replace(
+            record,
+            input=None if run.input is UNSET else run.input,
+            output=None if run.output is UNSET else run.output,
+            usage=_usage(run.usage, provider, is_partial=is_terminal is not True) if run.usage else None,
+            steps=steps,
+            files=read_files(fields, "files") if Part.FILES in held else None,
+            debug=Debug(trace_id=run.debug.trace_id, observability=run.debug.observability) if run.debug else None,
+            # As received: in the oldest era there is none, and `nested` made one up.
+            details=received.json("execution") if Part.DETAILS in held else None,
+        )
+    return replace(
+        record,
+        parent_native_id=run.parent_execution_id,
+        tags=run.tags or (),
         sample_rank=run.sample_rank,
-        eval=None if run.eval == _NO_EVAL else run.eval,
+        # The oldest era has the fields on every run, all null where the run evaluates nothing.
+        eval=run.eval if run.eval and run.eval != _NO_EVAL else None,
         review=execution.review and _review(execution.review),
         human_review=execution.human_review,
         retry=execution.retry and _retry(execution.retry),
         schema_valid=execution.schema_valid,
         batch_id=execution.batch_id,
         cancel_requested_at=timing.cancel_requested_at,
-        git=git,
+        git=source.git if source is not None and source.git and source.git != _NO_GIT else None,
         source=_source(source),
         trigger_type=trigger.type,
         trigger_email=trigger.email,
@@ -188,10 +193,10 @@ def _held(
     return held
 
 
-def _steps(fields: Fields, steps: Json, kind: RunKind) -> tuple[Step, ...] | None:
+def _steps(fields: Fields, received: Json, kind: RunKind) -> tuple[Step, ...] | None:
     """Those of an expanded execution."""
-    execution = fields.child("execution")
-    found = None if execution is None or steps in (None, UNSET) else read_steps(execution, "steps")
+    execution = None if received is UNSET or received is None else fields.child("execution")
+    found = None if execution is None else read_steps(execution, "steps")
     return () if found is None and kind is RunKind.AGENT else found
 
 
