@@ -10,8 +10,8 @@ November 2026:
 `base_url` includes the API's prefix, which differs by era: `https://app.eigenpal.com/api/v1`,
 `https://studio.eigenpal.com/api/v1`, `https://api.eigenpal.com/v1`, or a self-hosted one.
 
-Modules: `records` (what a run has beyond the common fields) · `eras` (older shapes made into the newest) · `status` ·
-`parse` (JSON to record) · `adapter` (the calls).
+Modules: `records` (what a run has beyond the common fields) · `documents` (what the provider sends) · `eras` (older
+documents made into the newest) · `status` · `parse` and `lists` (documents to records) · `listing` · `adapter` (the calls).
 """
 
 from .adapter import EigenpalAdapter

@@ -72,6 +72,13 @@ def test_declared_character_set(charset: str, body: bytes) -> None:
     assert codec.loads(body, charset) == "é"
 
 
+def test_depth_is_that_of_the_text_and_not_of_its_bytes() -> None:
+    # Hardly a bracket is one before it is read in the character set that it claims.
+    body = b'["\xff", ' + rb"\x5b" * 500 + rb"\x5d" * 500 + b"]"
+    with pytest.raises(ValueError, match="nested more than 500 levels deep"):
+        codec.loads(body, "unicode_escape")
+
+
 @pytest.mark.parametrize("charset", [None, "utf-8", "ascii", "no-such-charset", "", "\x00", "hex", "zip", "undefined"])
 def test_character_set_that_does_not_fit(charset: str | None) -> None:
     with pytest.raises(ValueError, match="not text in the character set"):

@@ -152,6 +152,16 @@ def test_number(value: Json, number: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "number"),
+    [(-1, -1.0), ("-1.25", -1.25), (Decimal("1E-40"), 1e-40), (Decimal("1E+31"), None), (True, None), ("", None)],
+)
+def test_signed_number(value: Json, number: float | None) -> None:
+    fields = of(score=value)
+    assert fields.signed_number("score") == number
+    assert len(fields.warnings) == (number is None and value != "")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "2026-03-02T12:00:00Z",
@@ -247,6 +257,7 @@ READERS: Sequence[tuple[Callable[[Fields], object], Any]] = (
     (lambda fields: fields.boolean("x"), bool | None),
     (lambda fields: fields.decimal("x"), Decimal | None),
     (lambda fields: fields.number("x"), float | None),
+    (lambda fields: fields.signed_number("x"), float | None),
     (lambda fields: fields.count("x"), int | None),
     (lambda fields: fields.integer("x"), int | None),
     (lambda fields: fields.instant("x"), datetime | None),
