@@ -11,7 +11,7 @@ November 2026:
 `https://studio.eigenpal.com/api/v1`, `https://api.eigenpal.com/v1`, or a self-hosted one.
 
 Modules: `records` (what a run has beyond the common fields) · `documents` (what the provider sends) · `eras` (older
-documents made into the newest) · `status` · `parse` and `lists` (documents to records) · `listing` · `adapter` (the calls).
+documents made into the newest) · `status` · `parse` and `lists` (documents to records) · `listing` · `adapter` (calls).
 """
 
 from .adapter import EigenpalAdapter
