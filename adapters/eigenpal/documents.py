@@ -25,7 +25,10 @@ class Timing(Moments, frozen=True, kw_only=True, rename="camel"):
 
 
 class Automation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`source`: the workflow or agent that ran. Rows of a listing come without the last three texts and booleans."""
+    """`source`: the workflow or agent that ran.
+
+    Rows of a listing come without the two booleans and the current version.
+    """
 
     id: str | None = None
     name: str | None = None
