@@ -27,8 +27,8 @@ class _Flight(Generic[K, P, V]):
 
     def serves(self, key: K, parts: frozenset[P]) -> bool:
         # One that nobody waits for any more is being cancelled; one that lacked budget has failed, or lacks parts.
-        is_sound = self.waiting > 0 and not self.budget.is_spent
-        return is_sound and self.brings[key] >= parts and not self.task.done()
+        budget = self.budget
+        return self.brings[key] >= parts and not (self.task.done() or budget.is_spent or not budget.members)
 
     def results(self, keys: Iterable[K]) -> dict[K, V | Exception]:
         """What came of some of its keys: an error of the whole is that of each; TimeoutError where it goes on."""

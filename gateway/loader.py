@@ -34,9 +34,11 @@ class Batch:
         Only once the batch has landed.
         """
         outcome = self._outcomes.get(native_id, self._failure)
+        if isinstance(outcome, RunRecord):
+            return outcome
         if isinstance(outcome, NotFound):
             return None
-        if isinstance(outcome, RunRecord | Exception):
+        if isinstance(outcome, Exception):
             return outcome
         raise outcome
 

@@ -65,7 +65,8 @@ class RunService:
             except Exception as error:
                 outcomes[asked] = error
                 continue
-            merged[native_id] = merged.get(native_id, NOTHING) | supported[parts]
+            others = merged.get(native_id)
+            merged[native_id] = supported[parts] if others is None else others | supported[parts]
         found = await self._load(provider, merged, freshness or Freshness())
         return outcomes | {asked: found[native_id] for asked, native_id in native_ids.items()}
 

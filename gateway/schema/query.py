@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import strawberry
 
-from adapters.model import RunRecord
+from adapters.model import Part, RunRecord
 from gateway.errors import RequestError
-from gateway.loader import Asked
+from gateway.loader import Asked, RunLoader
 
 from .feed import AfterArgument, FilterArgument, FirstArgument, RunConnection, list_runs
 from .provider import Provider
@@ -33,13 +33,18 @@ def nodes(
         raise RequestError(f"at most {context.max_ids} ids may be asked for at once, not {len(ids)}")
     # All are asked for at once, so that an operation's fields and ids are looked up together.
     asked: list[Asked | RequestError] = []
+    places: dict[str, tuple[RunLoader, frozenset[Part]]] = {}
     for run_id in ids:
         try:
             provider, native_id = context.locate(run_id)
-            parts = context.parts(response_key, provider, info.variable_values)
-            asked.append(context.loader(provider).look_up(native_id, parts))
         except RequestError as error:
             asked.append(error)
+            continue
+        if provider.name not in places:
+            parts = context.parts(response_key, provider, info.variable_values)
+            places[provider.name] = context.loader(provider), parts
+        loader, parts = places[provider.name]
+        asked.append(loader.look_up(native_id, parts))
     return _Outcomes(asked)
 
 
