@@ -90,9 +90,7 @@ def create_app(
     providers = Providers.open(settings, transport, keys)
     record_types = {provider.adapter.record_type for provider in providers}
     cache = RunCache.open(settings.cache, keys, record_types, clock) if kept is None else kept.cache
-    # An answer is kept for as long as its runs are, and only where all of them have ended.
-    reuses = settings.cache.reuse_answers and settings.cache.terminal_ttl > 0
-    answers = Answers(settings.cache, clock, cache.counts) if reuses else None
+    answers = Answers(settings.cache, clock, cache.counts) if settings.cache.reuse_answers else None
     service = RunService(cache, concurrency=settings.feed.concurrency)
     type_names = run_type_names()
     server = settings.server

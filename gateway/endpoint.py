@@ -7,6 +7,7 @@ that could not be executed; one that accepts `application/json` gets 200, as old
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import time
 from typing import Any
 
@@ -34,6 +35,7 @@ from .limits.shape import refusal
 from .limits.trusted import TrustedDocuments
 from .limits.variables import holds_more
 from .schema import GatewaySchema
+from .sharing import Shared
 
 VARY = "Accept, Authorization"
 FORBIDDEN: Headers = {b"www-authenticate": b'Bearer error="insufficient_scope"'}
@@ -58,8 +60,8 @@ def anybody(_scope: Scope) -> str:
 class Endpoint:
     """An ASGI application for one path. `page` renders GraphiQL for a browser; None where it is switched off.
 
-    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none. `vary` names the
-    headers that an answer depends on.
+    `answers` keeps whole answers, apart for each caller that `identify` tells apart; None keeps none. Where it does,
+    the same question asked several times at a time is answered once. `vary` names the headers that answers depend on.
     """
 
     schema: GatewaySchema
@@ -72,6 +74,9 @@ class Endpoint:
     vary: str = VARY
     trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    under_way: Shared[Question, Answer] = field(
+        default_factory=lambda: Shared(lambda answer: answer.max_age is not None)
+    )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent = headers_of(scope)
@@ -123,15 +128,36 @@ class Endpoint:
                 query = self.trusted.text(query, asked.document_id, asked.extensions)
             except RequestError as error:
                 return self._refused([GraphQLError(str(error), original_error=error)], request_id, media_type)
-        question = None
-        # Who asks for the cost gets it anew, and an answer of their own.
-        if self.answers is not None and not shows_cost(asked.extensions):
-            who = self.identify(scope)
-            question = Question.of(who, media_type, query, asked.operation_name, asked.variables)
-            if question is not None and (kept := self.answers.get(question)) is not None:
-                return Answer(200, kept.body, kept.expires_at - self.clock())
+        question = self._question(query, asked, scope, media_type)
+        if question is not None and self.answers is not None and (kept := self.answers.get(question)) is not None:
+            return Answer(200, kept.body, kept.expires_at - self.clock())
+        # Its time runs while it waits for another one's answer, too.
         context = self.new_context(request_id, scope)
-        result = await self._execute(query, asked, scope["method"], receive, context)
+        make = partial(self._made, query, asked, scope["method"], receive, context, media_type, question)
+        return await make() if question is None else await self.under_way.get(question, make)
+
+    def _question(self, query: str, asked: GraphQLRequest, scope: Scope, media_type: str) -> Question | None:
+        """What others may have the answer to, too; None for what is answered for this request alone."""
+        # Who asks for the cost gets it anew, and an answer of their own.
+        if self.answers is None or shows_cost(asked.extensions):
+            return None
+        operation = self.schema.operation(query, asked.operation_name)
+        if operation is None or not operation.depends_on_runs_alone:
+            return None
+        return Question.of(self.identify(scope), media_type, query, asked.operation_name, asked.variables)
+
+    async def _made(
+        self,
+        query: str,
+        asked: GraphQLRequest,
+        method: str,
+        receive: Receive,
+        context: Context,
+        media_type: str,
+        question: Question | None,
+    ) -> Answer:
+        request_id = context.request_id
+        result = await self._execute(query, asked, method, receive, context)
         if result.data is None and result.errors and result.errors[0].path is None:
             return self._refused(result.errors, request_id, media_type)
         freshness = context.freshness

@@ -16,7 +16,7 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from adapters.model import RunRecord
-from gateway.documents import Documents
+from gateway.documents import Documents, Operation
 from gateway.execution import resolve_directly
 from gateway.limits.cost import COST_KEY, Prices, shows_cost
 from gateway.limits.settings import LimitSettings
@@ -60,6 +60,10 @@ class GatewaySchema(strawberry.Schema):
 
     def use(self, documents: Documents) -> None:
         self._documents = documents
+
+    def operation(self, query: str, name: str | None) -> Operation | None:
+        """The operation that a request means; None where its document is not valid, or has no such operation."""
+        return self._documents.get(query).operation(name)
 
     async def execute(
         self,

@@ -1,5 +1,6 @@
 """Whole answers that are given again, and what HTTP clients may keep of them."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -35,6 +36,7 @@ class House:
         self.counts = Counts()
         self.adapter = FakeAdapter(self.answer)
         self.url = "https://files.test/a"
+        self.opened: asyncio.Event | None = None
         cache = CacheSettings.model_validate(settings)
         service = RunService(RunCache(cache, self.clock, counts=self.counts))
         providers, names = Providers([Provider("fake", self.adapter)]), run_type_names()
@@ -46,6 +48,8 @@ class House:
         self.app: ASGIApp = Endpoint(build(), new_context, 1 << 20, None, answers, self.clock)
 
     async def answer(self, native_id: str, parts: frozenset[Part]) -> RunRecord:
+        if self.opened is not None:
+            await self.opened.wait()
         if native_id == "missing":
             raise NotFound(provider="fake")
         if native_id == "failing":
@@ -61,12 +65,25 @@ class House:
     def get(self, query: str = RUN, method: str = "GET", **headers: str) -> httpx.Response:
         return self._send(method, params={"query": query}, headers={"accept": JSON, **headers})
 
-    def _send(self, method: str, **request: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://x") as client:
-                return await client.request(method, "/graphql", **request)
+    def together(self, *queries: str) -> list[httpx.Response]:
+        """All at a time: no run comes before the last one is asked."""
+
+        async def send() -> list[httpx.Response]:
+            self.opened = asyncio.Event()
+            asking = [asyncio.create_task(self._sent("POST", json={"query": query})) for query in queries]
+            for _ in range(50):
+                await asyncio.sleep(0)
+            self.opened.set()
+            return await asyncio.gather(*asking)
 
         return run(send())
+
+    def _send(self, method: str, **request: Any) -> httpx.Response:
+        return run(self._sent(method, **request))
+
+    async def _sent(self, method: str, **request: Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://x") as client:
+            return await client.request(method, "/graphql", **request)
 
     @property
     def answers(self) -> tuple[int, int]:
@@ -160,7 +177,8 @@ class TestReuse:
         house = House()
         for _ in range(3):
             house.post(query)
-        assert house.answers == (3, 0)
+        _made, given_again = house.answers
+        assert given_again == 0
 
     def test_what_is_skipped_is_not_asked_for(self) -> None:
         house = House()
@@ -191,6 +209,37 @@ class TestReuse:
         for _ in range(2):
             assert house.post(variables={"unused": deep}).status_code == 200
         assert house.answers == (0, 0)
+
+
+class TestAtATime:
+    """The same question several times before it is answered."""
+
+    @pytest.mark.parametrize("native_id", ["1", "running"])
+    def test_is_answered_once(self, native_id: str) -> None:
+        house = House()
+        answers = house.together(*[run_query(native_id, "id")] * 3)
+        assert len({answer.content for answer in answers}) == 1
+        assert answers[0].json()["data"]["run"]["id"] == f"fake:{native_id}"
+        assert len({answer.headers["x-request-id"] for answer in answers}) == 3
+        assert house.counts.run_misses == 1
+
+    def test_is_each_one_s_own_where_answers_are_not_reused(self) -> None:
+        house = House(reuse_answers=False)
+        answers = house.together(*[run_query("1")] * 3)
+        assert len({answer.content for answer in answers}) == 1
+        assert (house.counts.run_misses, len(house.adapter.calls)) == (3, 1)
+
+    def test_other_questions_are_apart(self) -> None:
+        house = House()
+        answers = house.together(run_query("1", "id"), run_query("2", "id"))
+        assert [answer.json()["data"]["run"]["id"] for answer in answers] == ["fake:1", "fake:2"]
+
+    @pytest.mark.parametrize("query", [run_query("failing"), run_query("partial", "usage { inputTokens }")])
+    def test_an_error_names_the_request_that_it_is_of(self, query: str) -> None:
+        answers = House().together(*[query] * 3)
+        named = [answer.json()["errors"][0]["extensions"]["requestId"] for answer in answers]
+        assert named == [answer.headers["x-request-id"] for answer in answers]
+        assert len(set(named)) == 3
 
 
 class TestHttp:

@@ -142,6 +142,12 @@ class TestAnswers:
                         assert got.content == asked.content
                         tags[who] = got.headers["etag"]
                 assert (counts.answer_misses, counts.answer_hits) == (2, 6)
+                at_a_time = [
+                    client.post("/", json={"query": query.replace("1", "2")}, headers={"authorization": who})
+                    for who in ("ann", "bob") * 2
+                ]
+                outputs = [answer.json()["data"]["run"]["output"] for answer in await asyncio.gather(*at_a_time)]
+                assert outputs == ["ann", "bob"] * 2
                 # What one knows already says nothing about what another does.
                 crossed = {"authorization": "bob", "if-none-match": tags["ann"]}
                 assert (await client.get("/", params={"query": query}, headers=crossed)).status_code == 200
