@@ -12,6 +12,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .joined import JoinedWrites
+
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's line and headers; likewise of what frames its body, trailers included."""
 MAX_DISCARDED_BYTES = 4 * 1024 * 1024
@@ -119,6 +121,7 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
+        cycle.transport = JoinedWrites(self.transport)
         super()._start_asgi_task(cycle, app)
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -16,7 +16,7 @@ _OVERHEAD = 600
 """Bytes of an answer beyond its texts."""
 
 
-class Question(Struct, frozen=True):
+class Question(Struct, frozen=True, cache_hash=True):
     """All that an answer depends on. `caller` tells apart everybody who may see other runs than somebody else."""
 
     caller: str
