@@ -1,6 +1,7 @@
 """`python -m benchmarks.latency`: a provider that takes 20 ms, so that only what is in flight side by side counts.
 
-Prints the rates of the HTTP client alone, of plain httpx, and of the gateway, next to the rate that the latency allows.
+Prints the rates of the HTTP client alone, of plain httpx, and of the gateway, next to the rate that the latency allows;
+and what the load gets of the provider itself, which is all that this machine lets anybody have.
 """
 
 import argparse
@@ -60,9 +61,9 @@ async def of_httpx(url: str, path: str, in_flight: int, seconds: float) -> float
         return await rate(lambda: http.get(f"{url}/{path}"), in_flight, seconds)
 
 
-async def of_gateway(url: str, bodies: Sequence[bytes], in_flight: int, seconds: float) -> float:
+async def of_server(url: str, bodies: Sequence[bytes], in_flight: int, seconds: float) -> float:
     async with client() as http:
-        return (await load(http, f"{url}/graphql", bodies, in_flight=in_flight, seconds=seconds)).rate
+        return (await load(http, url, bodies, in_flight=in_flight, seconds=seconds)).rate
 
 
 async def run(rounds: int, seconds: float, console: Console) -> None:
@@ -77,7 +78,8 @@ async def run(rounds: int, seconds: float, console: Console) -> None:
         cells: dict[tuple[str, int], Callable[[], Awaitable[float]]] = {
             ("httpx", 256): lambda: of_httpx(upstream, path, 256, seconds),
             ("the gateway's client", 256): lambda: of_client(upstream, path, 256, seconds),
-            ("the gateway, one run", 64): lambda: of_gateway(gateway, bodies, 64, seconds),
+            ("the provider, asked directly", 64): lambda: of_server(f"{upstream}/{path}", (), 64, seconds),
+            ("the gateway, one run", 64): lambda: of_server(f"{gateway}/graphql", bodies, 64, seconds),
         }
         samples: dict[tuple[str, int], list[float]] = {cell: [] for cell in cells}
         for _ in range(rounds):
