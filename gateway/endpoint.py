@@ -133,8 +133,16 @@ class Endpoint:
             return Answer(200, kept.body, kept.expires_at - self.clock())
         # Its time runs while it waits for another one's answer, too.
         context = self.new_context(request_id, scope)
-        make = partial(self._made, query, asked, scope["method"], receive, context, media_type, question)
-        return await make() if question is None else await self.under_way.get(question, make)
+        make = partial(self._made, query, asked, scope["method"], context, media_type, question)
+        client = ClientWatch(receive, partial(self.under_way.is_needed, question))
+        try:
+            return await make() if question is None else await self.under_way.get(question, make)
+        except asyncio.CancelledError:
+            if client.caught():
+                raise HttpError(499, "the client went away") from None
+            raise
+        finally:
+            await client.stop()
 
     def _question(self, query: str, asked: GraphQLRequest, scope: Scope, media_type: str) -> Question | None:
         """What others may have the answer to, too; None for what is answered for this request alone."""
@@ -151,13 +159,12 @@ class Endpoint:
         query: str,
         asked: GraphQLRequest,
         method: str,
-        receive: Receive,
         context: Context,
         media_type: str,
         question: Question | None,
     ) -> Answer:
         request_id = context.request_id
-        result = await self._execute(query, asked, method, receive, context)
+        result = await self._execute(query, asked, method, context)
         if result.data is None and result.errors and result.errors[0].path is None:
             return self._refused(result.errors, request_id, media_type)
         freshness = context.freshness
@@ -181,13 +188,10 @@ class Endpoint:
         entries = present(errors, request_id, self.limits.max_errors)
         return Answer(400 if media_type == accept.GRAPHQL_RESPONSE else 200, _encoded({"errors": entries}, request_id))
 
-    async def _execute(
-        self, query: str, asked: GraphQLRequest, method: str, receive: Receive, context: Context
-    ) -> ExecutionResult:
+    async def _execute(self, query: str, asked: GraphQLRequest, method: str, context: Context) -> ExecutionResult:
         # The answer says which runs are stale.
         context.freshness.allows_stale = True
         token = CURRENT.set(context.budget)
-        client = ClientWatch(receive)
         try:
             return await self.schema.execute(
                 query,
@@ -206,14 +210,9 @@ class Endpoint:
         except Exception as error:
             log_unexpected(error, context.request_id, "the operation")
             raise HttpError(500, MASKED) from None
-        except asyncio.CancelledError:
-            if client.caught():
-                raise HttpError(499, "the client went away") from None
-            raise
         finally:
             CURRENT.reset(token)
             context.close()
-            await client.stop()
 
 
 def _encoded(answer: Mapping[str, Any], request_id: str) -> bytes:

@@ -11,6 +11,7 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.demo.server import listening_socket
+from gateway.disconnect import WATCH_AFTER
 from gateway.settings import parse
 from tests.adapters.raw_server import hanging, raw_server
 from tests.adapters.stalling import Stall, stalling
@@ -90,6 +91,62 @@ def test_the_providers_work_ends_with_the_client(request_: str) -> None:
             writer.write(REQUESTS[request_])
             await stall.asked.wait()
             writer.close()
+            await stall.left.wait()
+
+    run(asyncio.wait_for(scenario(), IN_TIME))
+
+
+def test_the_work_goes_on_while_another_client_waits_for_it() -> None:
+    """It was asked for by the one who leaves, and is done once."""
+    asked: list[asyncio.StreamWriter] = []
+    first_asked, release = asyncio.Event(), asyncio.Event()
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        asked.append(writer)
+        first_asked.set()
+        await release.wait()
+        writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async def scenario() -> bytes:
+        async with raw_server(answer) as upstream, gateway(upstream.url) as port:
+            _, leaving = await asyncio.open_connection("127.0.0.1", port)
+            leaving.write(REQUESTS["POST"])
+            await first_asked.wait()
+            reader, staying = await asyncio.open_connection("127.0.0.1", port)
+            # Long enough for the first to be watched, so that only a request makes another task.
+            await asyncio.sleep(4 * WATCH_AFTER)
+            tasks = len(asyncio.all_tasks())
+            staying.write(REQUESTS["POST"])
+            while len(asyncio.all_tasks()) == tasks:  # noqa: ASYNC110 - nothing says that it came
+                await asyncio.sleep(0.005)
+            leaving.close()
+            # Long enough for its leaving to be seen.
+            await asyncio.sleep(4 * WATCH_AFTER)
+            release.set()
+            await reader.readuntil(b"\r\n\r\n")
+            body = await reader.readuntil(b"}}")
+            staying.close()
+            return body
+
+    assert run(asyncio.wait_for(scenario(), IN_TIME)) == b'{"data":{"run":null}}'
+    assert len(asked) == 1
+
+
+def test_the_work_ends_with_the_last_client() -> None:
+    async def scenario() -> None:
+        stall = Stall()
+        async with stalling({"": stall}) as url, gateway(url) as port:
+            writers: list[asyncio.StreamWriter] = []
+            for _ in range(3):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(REQUESTS["POST"])
+                writers.append(writer)
+            await stall.asked.wait()
+            for writer in writers:
+                await asyncio.sleep(2 * WATCH_AFTER)
+                assert not stall.left.is_set()
+                writer.close()
             await stall.left.wait()
 
     run(asyncio.wait_for(scenario(), IN_TIME))
