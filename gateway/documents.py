@@ -1,8 +1,8 @@
 """Parsed, validated and planned documents, kept by their text: validating costs more than answering."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from graphql import (
     ASTValidationRule,
@@ -85,19 +85,26 @@ class Documents:
         self._rules: tuple[type[ASTValidationRule], ...] = RULES
         if not introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
-        self._kept = lru_cache(kept)(self._prepare)
+        self._most = kept
+        self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str) -> Document:
         """The document of this text. Its errors, if any, are all that it has."""
-        return self._kept(text) if len(text) <= MAX_KEPT_LENGTH else self._prepare(text)
+        document = self._kept.get(text)
+        if document is not None:
+            self._kept.move_to_end(text)
+            return document
+        try:
+            document = self._prepare(text)
+        except RecursionError:
+            document = Document(None, [GraphQLError("The document is nested too deeply.")], {})
+        if len(text) <= MAX_KEPT_LENGTH:
+            self._kept[text] = document
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return document
 
     def _prepare(self, text: str) -> Document:
-        try:
-            return self._checked(text)
-        except RecursionError:
-            return Document(None, [GraphQLError("The document is nested too deeply.")], {})
-
-    def _checked(self, text: str) -> Document:
         if (length := len(text)) > (most := self._limits.max_length):
             # Comments and texts of any length are few tokens, and take as long as many.
             words = f"The document has {length} characters; the limit is {most} (limits.max_length)."

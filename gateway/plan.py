@@ -6,7 +6,6 @@ It follows fragments, inline fragments and aliases, and leaves out what `@skip` 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, cast
 
 from graphql import (
@@ -54,7 +53,7 @@ class Plan:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._switches = condition_variables(node.selection_set for node in (operation, *self._fragments.values()))
-        self._needs = lru_cache(MAX_KEPT)(self._walked)
+        self._known: dict[tuple[bool, ...], _Needs] = {}
         self._all: _Walk | None = None
 
     def root_fields(self) -> Mapping[str, str]:
@@ -77,12 +76,15 @@ class Plan:
         `NO_RUN` as the type: the parts that figures about many runs are made of.
         `variables` are the operation's, coerced and with their defaults.
         """
-        needs = self._needs(*[variables.get(name) is True for name in self._switches])
+        values = tuple([variables.get(name) is True for name in self._switches])
+        needs = self._known.get(values)
+        if needs is None:
+            switches = dict(zip(self._switches, values, strict=True))
+            needs = _Walk(self._schema, self._fragments, switches).of(self._operation)
+            if len(self._known) == MAX_KEPT:
+                del self._known[next(iter(self._known))]
+            self._known[values] = needs
         return needs.get((response_key, type_name), NOTHING)
-
-    def _walked(self, *values: bool) -> "_Needs":
-        switches = dict(zip(self._switches, values, strict=True))
-        return _Walk(self._schema, self._fragments, switches).of(self._operation)
 
 
 _Needs = Mapping[tuple[str, str], frozenset[Part]]

@@ -1,5 +1,7 @@
 """Which parts of which runs an operation needs."""
 
+import gc
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -335,4 +337,16 @@ class TestBombs:
         plan = plan_of(selecting(f"output {used}", variables=f"({variables})"))
         for number in range(256):
             plan.parts("run", ONE, {name: bool(number >> bit & 1) for bit, name in enumerate(names)})
-        assert plan._needs.cache_info().currsize == MAX_KEPT  # pyright: ignore[reportPrivateUsage]
+        assert len(plan._known) == MAX_KEPT  # pyright: ignore[reportPrivateUsage]
+
+    def test_it_is_gone_with_the_last_who_has_it(self) -> None:
+        """And does not wait for the garbage collection, which comes late where many documents come and go."""
+        plan = plan_of(selecting("output"))
+        plan.parts("run", ONE, {})
+        gone = weakref.ref(plan)
+        gc.disable()
+        try:
+            del plan
+            assert gone() is None
+        finally:
+            gc.enable()
