@@ -9,7 +9,7 @@ from adapters.model import Part, RunRecord
 
 from .freshness import Freshness
 from .providers import Provider
-from .service import Outcome, RunService
+from .service import Outcome, RunService, light
 
 
 class Batch:
@@ -59,9 +59,13 @@ class Asked:
         """The run, None where there is no such run; AdapterError where it could not be looked up."""
         await self.batch.landed.wait()
         outcome = self.batch.outcome(self.native_id)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        try:
+            if isinstance(outcome, Exception):
+                raise light(outcome)
+            return outcome
+        finally:
+            # The trace of an error holds this frame, which must not hold the error in turn.
+            del outcome
 
 
 class RunLoader:
@@ -76,7 +80,8 @@ class RunLoader:
         self._provider = provider
         self._freshness = freshness or Freshness()
         self._open: Batch | None = None
-        self._loading: dict[asyncio.Task[None], Batch] = {}
+        self._batches: list[Batch] = []
+        self._loading: set[asyncio.Task[None]] = set()
         self._looked_up: dict[tuple[str, frozenset[Part]], Asked] = {}
 
     def look_up(self, native_id: str, parts: frozenset[Part]) -> Asked:
@@ -90,7 +95,7 @@ class RunLoader:
         """The same at once: nothing else is asked for that could be joined with it."""
         asked = self._looked_up.get((native_id, parts))
         if asked is None:
-            batch = Batch()
+            batch = self._begun()
             batch.wants[native_id] = parts
             asked = self._looked_up[native_id, parts] = Asked(batch, native_id)
             await self._load(batch)
@@ -100,7 +105,7 @@ class RunLoader:
         """A run to come, None where there is no such run; AdapterError where it could not be looked up."""
         batch = self._open
         if batch is None:
-            batch = self._open = Batch()
+            batch = self._open = self._begun()
             asyncio.get_running_loop().call_soon(self._dispatch, batch)
         others = batch.wants.get(native_id)
         batch.wants[native_id] = parts if others is None else others | parts
@@ -112,8 +117,13 @@ class RunLoader:
             return
         self._open = None
         task = asyncio.ensure_future(self._load(batch))
-        self._loading[task] = batch
-        task.add_done_callback(self._loading.pop)
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
+
+    def _begun(self) -> Batch:
+        batch = Batch()
+        self._batches.append(batch)
+        return batch
 
     async def _load(self, batch: Batch) -> None:
         try:
@@ -124,10 +134,12 @@ class RunLoader:
             batch.land(outcomes, KeyError("nothing came of it"))
 
     def cancel(self) -> None:
-        """Stop what is still being fetched for this request, and what was about to be: nobody waits for it any more."""
-        for task, batch in self._loading.items():
+        """Stop what is still being fetched for this request, and what was about to be: nobody waits for it any more.
+
+        What came is forgotten, too: the trace of an error holds who asked for it, and so this loader.
+        """
+        for task in self._loading:
             task.cancel()
-            batch.landed.set()
-        if self._open is not None:
-            self._open.landed.set()
-            self._open = None
+        for batch in self._batches:
+            batch.land({}, asyncio.CancelledError())
+        self._open = None

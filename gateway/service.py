@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from adapters.budget import CURRENT
 from adapters.contract import Page, RunQuery
 from adapters.errors import (
+    AdapterError,
     NotFound,
     RateLimited,
     TimedOut,
@@ -241,7 +242,7 @@ class RunService:
             return await provider.health.watch(provider.adapter.fetch(native_id, parts))
         except Exception as error:
             # An adapter's own mistake, too, is about this run only.
-            return error
+            return light(error)
 
     async def _look_many(self, provider: Provider, wants: Wants) -> Mapping[str, Looked]:
         batches = provider.batches
@@ -251,7 +252,7 @@ class RunService:
         try:
             results = await provider.health.watch(batches.fetch_many(list(wants), parts))
         except Exception as error:
-            return dict.fromkeys(wants, error)
+            return dict.fromkeys(wants, light(error))
         found: dict[str, Looked] = {
             native_id: results.get(native_id) or NotFound(provider=provider.name) for native_id in wants
         }
@@ -278,6 +279,11 @@ class RunService:
 def _lacks(result: Entry | Exception, parts: frozenset[Part]) -> bool:
     """Whether a run came without some of the parts, and without their errors."""
     return isinstance(result, Entry) and isinstance(record := result.outcome, RunRecord) and record.lacks(parts)
+
+
+def light(error: Exception) -> Exception:
+    """An error to hand on. That of a provider needs no trace, which would hold all that its way so far had in hand."""
+    return error.with_traceback(None) if isinstance(error, AdapterError) else error
 
 
 def _too_late(provider: Provider) -> TimedOut:

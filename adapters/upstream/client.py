@@ -260,21 +260,23 @@ class UpstreamClient:
             if not 200 <= reply.status < 300:
                 raise self.error_of(reply)
         except (TooLarge, *FOREIGN) as error:
-            failure = self._failure(error)
-            self.gate.leave(failure)
-            raise failure from error
+            # No name for it here: its trace would hold this frame, and this frame it.
+            raise self._failed(error) from error
         except BaseException as error:
             self.gate.leave(error)
             raise
         self.gate.leave()
         return reply
 
-    def _failure(self, error: Exception) -> errors.AdapterError:
-        """What an exception of the carrier is to callers. Its text is dropped: it may hold the URL."""
+    def _failed(self, error: Exception) -> errors.AdapterError:
+        """What an exception of the carrier is to callers, noted. Its text is dropped: it may hold the URL."""
         if isinstance(error, TooLarge):
             message = f"the answer is larger than {self._max_bytes} bytes"
-            return errors.BadResponse(message, provider=self.provider, upstream_status=error.status)
-        return meaning(error)(provider=self.provider, upstream_status=None)
+            failure = errors.BadResponse(message, provider=self.provider, upstream_status=error.status)
+        else:
+            failure = meaning(error)(provider=self.provider, upstream_status=None)
+        self.gate.leave(failure)
+        return failure
 
     def _headers(self, own: Mapping[str, str], credential: str | None) -> Prepared:
         """Those of every call, those of this one, and the credential."""
