@@ -1,13 +1,14 @@
 """A loopback server that answers with bytes as they are, for replies that no web framework would send."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+from tests.streams import stream_server
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 """Writes one reply. The connection closes after it, unless it raises KeepAlive."""
@@ -33,46 +34,23 @@ async def raw_server(
 ) -> AsyncGenerator[RawServer]:
     """Serves until the block ends; then every connection is closed. `unasked`: answers before any request came."""
     state = RawServer()
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         state.connections += 1
-        try:
-            while True:
-                if not unasked:
-                    await reader.readuntil(b"\r\n\r\n")
-                    state.requests += 1
-                    state.asked.set()
-                try:
-                    await answer(writer)
-                except KeepAlive:
-                    continue
-                break
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        while True:
+            if not unasked:
+                await reader.readuntil(b"\r\n\r\n")
+                state.requests += 1
+                state.asked.set()
+            try:
+                await answer(writer)
+            except KeepAlive:
+                continue
+            break
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
-    host, port = server.sockets[0].getsockname()
-    state.url = f"{'http' if tls is None else 'https'}://{host}:{port}"
-    try:
+    async with stream_server(serve, tls=tls) as port:
+        state.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
         yield state
-    finally:
-        server.close()
-        # A connection that was just accepted has its task on the next turn of the loop.
-        await asyncio.sleep(0)
-        running = list(tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 def sending(content: bytes, *, keep_alive: bool = False) -> Answer:

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.streams import stream_server
+
 PATIENCE = 30
 """Seconds until a client that should have left counts as one that stays. Less than `LONG_MS`."""
 
@@ -28,7 +30,6 @@ class Stall:
 @asynccontextmanager
 async def stalling(stalls: Mapping[str, Stall]) -> AsyncGenerator[str]:
     """Serves one request a connection, by the end of its path. Gives the URL of the server."""
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -38,28 +39,17 @@ async def stalling(stalls: Mapping[str, Stall]) -> AsyncGenerator[str]:
         stall.asked.set()
         leaving = asyncio.ensure_future(reader.read())
         freeing = asyncio.ensure_future(stall.free.wait())
-        await asyncio.wait((leaving, freeing), return_when=asyncio.FIRST_COMPLETED)
-        if leaving.done():
-            # How it left, in order or by a reset, is all the same.
-            leaving.exception()
-            stall.left.set()
-        else:
-            writer.write(stall.rest)
-        freeing.cancel()
-        leaving.cancel()
-        writer.close()
+        try:
+            await asyncio.wait((leaving, freeing), return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done():
+                # How it left, in order or by a reset, is all the same.
+                leaving.exception()
+                stall.left.set()
+            else:
+                writer.write(stall.rest)
+        finally:
+            freeing.cancel()
+            leaving.cancel()
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.close()
-        for stall in stalls.values():
-            stall.free.set()
-        await asyncio.gather(*tasks)
+    async with stream_server(serve) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -19,6 +19,7 @@ from adapters.errors import (
     UpstreamInternal,
     for_status,
 )
+from tests.streams import stream_server
 from tests.support import LONG_MS, patiently, run
 
 from .raw_server import KeepAlive, hanging, raw_server
@@ -207,12 +208,9 @@ class TestOnTheWire:
                 call.cancel()
                 await reader.read()
                 left.set()
-                writer.close()
 
-            server = await asyncio.start_server(connected, "127.0.0.1", 0)
-            async with server:
-                url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-                upstream = client(url, timeout_ms=timeout_ms, read_timeout_ms=LONG_MS)
+            async with stream_server(connected) as port:
+                upstream = client(f"http://127.0.0.1:{port}", timeout_ms=timeout_ms, read_timeout_ms=LONG_MS)
                 call = asyncio.create_task(upstream.get("x"))
                 await asyncio.wait([call])
                 assert (call.cancelled(), upstream.gate.traffic.in_flight) == (True, 0)

@@ -73,7 +73,7 @@ def test_the_work_ends_with_the_client(request_: str, caplog: pytest.LogCaptureF
             writer.write(REQUESTS[request_])
             await upstream.asked.wait()
             writer.close()
-            while left := {task for task in asyncio.all_tasks() - before if "raw_server" not in str(task)}:
+            while left := {task for task in asyncio.all_tasks() - before if "stream_server" not in str(task)}:
                 await asyncio.wait(left)
 
     run(asyncio.wait_for(scenario(), IN_TIME))

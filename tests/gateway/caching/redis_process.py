@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import redis
 
+from tests.streams import stream_server
+
 PASSWORD = "redis-pass-9d1c"
 PATIENT: Mapping[str, Any] = {"url_timeout_ms": 10_000, "lock_ttl": 30}
 """No outcome depends on how fast the machine is."""
@@ -77,13 +79,15 @@ class Way:
         self.hangs = False
         self.connections = 0
         self._target = port
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
         self.connections += 1
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        for source, sink in ((reader, back), (there, writer)):
-            self._tasks.add(asyncio.ensure_future(self._pass_on(source, sink)))
+        try:
+            await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
+        finally:
+            back.close()
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
@@ -97,22 +101,12 @@ class Way:
         finally:
             sink.close()
 
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
 
 @asynccontextmanager
 async def way_to(port: int) -> AsyncGenerator[Way]:
     way = Way(port)
-    server = await asyncio.start_server(way.accept, "127.0.0.1", 0)
-    way.port = server.sockets[0].getsockname()[1]
-    try:
+    async with stream_server(way.carry) as way.port:
         yield way
-    finally:
-        server.close()
-        await way.close()
 
 
 def _free_port() -> int:

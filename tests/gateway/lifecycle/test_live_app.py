@@ -20,6 +20,7 @@ from gateway.reloading import LiveApp, reread
 from gateway.serving import Server
 from gateway.settings import Settings, load, parse
 from tests.gateway.calls import all_calls, ended_run
+from tests.streams import stream_server
 from tests.support import run
 
 SECRET = "secret-in-an-exception-88f0"
@@ -90,11 +91,11 @@ def test_connections_close_after_the_last_request_that_may_use_them(world: DemoW
                 await reader.read()
             finally:
                 ended.set()
-                writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server, Lifespan(app := LiveApp(configured(world, base_url=f"http://127.0.0.1:{port}"))):
+        async with (
+            stream_server(serve) as port,
+            Lifespan(app := LiveApp(configured(world, base_url=f"http://127.0.0.1:{port}"))),
+        ):
             await ask(app, "refactor:x")
             request = asyncio.ensure_future(asyncio.Event().wait())
             await app.adopt(configured(world), lambda: {request})
