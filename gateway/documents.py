@@ -1,9 +1,9 @@
 """Parsed, validated and planned documents, kept by their text: validating costs more than answering."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cachetools import LRUCache
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -85,23 +85,18 @@ class Documents:
         self._rules: tuple[type[ASTValidationRule], ...] = RULES
         if not introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
-        self._most = kept
-        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._kept: LRUCache[str, Document] = LRUCache(kept)
 
     def get(self, text: str) -> Document:
         """The document of this text. Its errors, if any, are all that it has."""
         document = self._kept.get(text)
-        if document is not None:
-            self._kept.move_to_end(text)
-            return document
-        try:
-            document = self._prepare(text)
-        except RecursionError:
-            document = Document(None, [GraphQLError("The document is nested too deeply.")], {})
-        if len(text) <= MAX_KEPT_LENGTH:
-            self._kept[text] = document
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+        if document is None:
+            try:
+                document = self._prepare(text)
+            except RecursionError:
+                document = Document(None, [GraphQLError("The document is nested too deeply.")], {})
+            if len(text) <= MAX_KEPT_LENGTH:
+                self._kept[text] = document
         return document
 
     def _prepare(self, text: str) -> Document:

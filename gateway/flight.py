@@ -27,8 +27,8 @@ class _Flight(Generic[K, P, V]):
 
     def serves(self, key: K, parts: frozenset[P]) -> bool:
         # One that nobody waits for any more is being cancelled; one that lacked budget has failed, or lacks parts.
-        budget = self.budget
-        return self.brings[key] >= parts and not (self.task.done() or budget.is_spent or not budget.members)
+        is_sound = self.waiting > 0 and not self.budget.is_spent
+        return is_sound and self.brings[key] >= parts and not self.task.done()
 
     def results(self, keys: Iterable[K]) -> dict[K, V | Exception]:
         """What came of some of its keys: an error of the whole is that of each; TimeoutError where it goes on."""
@@ -75,13 +75,13 @@ class Flights(Generic[K, P, V]):
         if allowance.seconds_left <= 0:
             return {key: TimeoutError() for key in wants}
         boarded: dict[_Flight[K, P, V], list[K]] = {}
-        left: Mapping[K, frozenset[P]] = wants
-        if source in self._flights:
-            aboard = {key: self._find(source, key, parts) for key, parts in wants.items()}
-            left = {key: parts for key, parts in wants.items() if aboard[key] is None}
-            for key, flight in aboard.items():
-                if flight is not None:
-                    boarded.setdefault(flight, []).append(key)
+        left: dict[K, frozenset[P]] = {}
+        for key, parts in wants.items():
+            flight = self._find(source, key, parts)
+            if flight is None:
+                left[key] = parts
+            else:
+                boarded.setdefault(flight, []).append(key)
         if left:
             boarded[self._start(source, left, work)] = list(left)
         for flight in boarded:

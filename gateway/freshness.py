@@ -34,7 +34,7 @@ class Freshness:
 
     def use(self, entry: Entry, parts: Iterable[Part]) -> None:
         """Note an entry, and which of its parts are wanted."""
-        until = entry.fresh_until(parts) if entry.part_lives else entry.life.fresh_until
+        until = entry.fresh_until(parts)
         if self.until is None or until < self.until:
             self.until = until
         if self.is_settled:

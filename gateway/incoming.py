@@ -105,26 +105,20 @@ def _request(parameters: dict[str, Any], size: int) -> GraphQLRequest:
     return GraphQLRequest(size, query, operation_name or None, variables, extensions, document_id)
 
 
-async def _body(headers: Headers, receive: Receive, max_bytes: int) -> bytes | bytearray:
+async def _body(headers: Headers, receive: Receive, max_bytes: int) -> bytearray:
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    body: bytes | bytearray = b""
+    body = bytearray()
     is_whole = False
     while not is_whole:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise HttpError(400, "the body ended early")
-        is_whole = not message.get("more_body", False)
-        piece = message.get("body", b"")
-        if is_whole and not body:
-            # Nearly all come in one piece.
-            body = piece
-        else:
-            body = bytearray(body) if isinstance(body, bytes) else body
-            body += piece
+        body += message.get("body", b"")
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
+        is_whole = not message.get("more_body", False)
     return body
 
 

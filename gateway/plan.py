@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -53,7 +54,7 @@ class Plan:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._switches = condition_variables(node.selection_set for node in (operation, *self._fragments.values()))
-        self._known: dict[tuple[bool, ...], _Needs] = {}
+        self._known: LRUCache[tuple[bool, ...], _Needs] = LRUCache(MAX_KEPT)
         self._all: _Walk | None = None
 
     def root_fields(self) -> Mapping[str, str]:
@@ -80,10 +81,7 @@ class Plan:
         needs = self._known.get(values)
         if needs is None:
             switches = dict(zip(self._switches, values, strict=True))
-            needs = _Walk(self._schema, self._fragments, switches).of(self._operation)
-            if len(self._known) == MAX_KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[values] = needs
+            needs = self._known[values] = _Walk(self._schema, self._fragments, switches).of(self._operation)
         return needs.get((response_key, type_name), NOTHING)
 
 

@@ -145,9 +145,8 @@ class EigenpalAdapter(RunAdapter[TokenSettings], ListsRuns, BatchesRuns, ServesF
         An id that is not in the answer is NotFound, unless the answer shows that the list of ids was not applied.
         """
         ids = list(dict.fromkeys(native_ids))
-        shared = list(filter(self.shares_call, ids))
-        alone = [] if len(shared) == len(ids) else [native_id for native_id in ids if not self.shares_call(native_id)]
-        found = await self._batch(shared)
+        alone = [native_id for native_id in ids if not self.shares_call(native_id)]
+        found = await self._batch([native_id for native_id in ids if self.shares_call(native_id)])
         others = await asyncio.gather(*(self._fetch_alone(native_id, parts) for native_id in alone))
         found |= zip(alone, others, strict=True)
         return {native_id: found[native_id] for native_id in ids}

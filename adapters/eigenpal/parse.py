@@ -55,7 +55,6 @@ _NO_TOKENS, _NO_SOURCE, _NO_GIT, _NO_EVAL = documents.Tokens(), Source(), Git(),
 
 _EXPANDED = frozenset({Part.STEPS, Part.DETAILS})
 _SECTIONS = frozenset({Part.INPUT, Part.USAGE, Part.DEBUG})
-_OF_ROWS = frozenset({Part.ERROR})
 
 CALLED: Mapping[Part, tuple[str, str]] = {
     Part.STEPS: ("steps", "steps"),
@@ -92,8 +91,7 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
         if steps is not None or kind is not RunKind.WORKFLOW:
             held.add(Part.STEPS)
 
-    # In steps: CPython makes a dict of the keywords of a call that has more than fifteen.
-    record = EigenpalRecord(
+    return EigenpalRecord(
         provider=provider,
         native_id=run.id,
         kind=kind,
@@ -109,21 +107,14 @@ def parse_run(body: Json, *, provider: str, asked: frozenset[Part] = frozenset()
         initiator=_initiator(trigger),
         error=_error(run.error, status, steps) if Part.ERROR in held else None,
         parts=frozenset(held),
-    )
-    if not held <= _OF_ROWS:
-        record = replace(
-            record,
-            input=None if run.input is UNSET else run.input,
-            output=None if run.output is UNSET else run.output,
-            usage=_usage(run.usage, provider, is_partial=is_terminal is not True) if run.usage else None,
-            steps=steps,
-            files=read_files(fields, "files") if Part.FILES in held else None,
-            debug=Debug(trace_id=run.debug.trace_id, observability=run.debug.observability) if run.debug else None,
-            # As received: in the oldest era there is none, and `nested` made one up.
-            details=received.json("execution") if Part.DETAILS in held else None,
-        )
-    return replace(
-        record,
+        input=None if run.input is UNSET else run.input,
+        output=None if run.output is UNSET else run.output,
+        usage=_usage(run.usage, provider, is_partial=is_terminal is not True) if run.usage else None,
+        steps=steps,
+        files=read_files(fields, "files") if Part.FILES in held else None,
+        debug=Debug(trace_id=run.debug.trace_id, observability=run.debug.observability) if run.debug else None,
+        # As received: in the oldest era there is none, and `nested` made one up.
+        details=received.json("execution") if Part.DETAILS in held else None,
         parent_native_id=run.parent_execution_id,
         tags=run.tags or (),
         sample_rank=run.sample_rank,
@@ -165,7 +156,7 @@ def with_called(record: EigenpalRecord, part: Part, body: Json) -> EigenpalRecor
 def _kind(fields: Fields, word: str | None) -> RunKind:
     if word is None:
         return RunKind.UNKNOWN
-    kind = KINDS.get(word) or KINDS.get(word.strip().casefold())
+    kind = KINDS.get(word.strip().casefold())
     if kind is None:
         fields.warn(WarningCode.VALUE_UNREADABLE, "expected workflow or agent", "type")
         return RunKind.UNKNOWN
@@ -226,10 +217,7 @@ def _source(source: documents.Automation | None) -> Source | None:
 
 def _initiator(trigger: documents.Trigger) -> Actor | None:
     by, word = trigger.by, trigger.type
-    if word is None:
-        kind = ActorKind.UNKNOWN
-    else:
-        kind = _ACTORS.get(word) or _ACTORS.get(word.strip().casefold(), ActorKind.UNKNOWN)
+    kind = _ACTORS.get((word or "").strip().casefold(), ActorKind.UNKNOWN)
     if by is not None:
         return Actor(id=by.id, name=by.name, email=by.email, kind=kind)
     return None if word is None else Actor(kind=kind)

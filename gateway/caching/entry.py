@@ -68,6 +68,8 @@ class Entry(Struct, frozen=True):
 
     def fresh_until(self, parts: Iterable[Part]) -> float:
         """Until when the core and these parts are fresh."""
+        if not self.part_lives:
+            return self.life.fresh_until
         lives = (self.part_lives[part] for part in parts if part in self.part_lives)
         return min([self.life.fresh_until, *(life.fresh_until for life in lives)])
 

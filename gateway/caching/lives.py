@@ -44,7 +44,7 @@ class Lives:
     def _by_status(self, record: RunRecord, now: float) -> Life:
         if record.is_terminal:
             # Spread, so that runs fetched together do not all expire together.
-            ttl = self._settings.terminal_ttl * (0.9 + random.random() / 5)  # noqa: S311 - no secret depends on it
+            ttl = self._settings.terminal_ttl * random.uniform(0.9, 1.1)  # noqa: S311 - no secret depends on it
             return Life(now + ttl, now + ttl + (self._settings.stale_if_error_ttl if ttl else 0))
         until = now + (self._settings.waiting_ttl if record.status is RunStatus.WAITING else self._settings.live_ttl)
         return Life(until, until)

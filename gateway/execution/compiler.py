@@ -163,15 +163,14 @@ class _Writer:
         """Writes the function for objects of the type; returns its name."""
         lines: list[str] = []
         is_type = type_.is_type_of
-        if is_type is None:
-            lines.append("    if type(source) not in admitted: admit(source)")
-        elif is_type in _by_class:
+        if is_type in _by_class:
             known = self._named("known", set[type]())
             test = self._named("is_type", is_type)
             lines.append(f"    if type(source) not in {known}: admit_class({known}, {test}, source, info)")
         else:
             lines.append("    if type(source) not in admitted: admit(source)")
-            lines.append(f"    if {self._named('is_type', is_type)}(source, info) is not True: refuse(source)")
+            if is_type is not None:
+                lines.append(f"    if {self._named('is_type', is_type)}(source, info) is not True: refuse(source)")
         items: list[str] = []
         for key, selected in self._scope.fields(type_, details).items():
             name = selected[0].node.name.value
