@@ -1,7 +1,7 @@
 """Parsed, validated and planned documents, kept by their text: validating costs more than answering."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cachetools import LRUCache
 from graphql import (
@@ -30,8 +30,10 @@ from .roots import depends_on_runs_alone, is_one_look_up
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """What Strawberry validates by."""
-MAX_KEPT_LENGTH = 64 * 1024
-"""Longer documents are not kept: they are rare, and would push out many others."""
+KEPT_BYTES = 32 * 1024 * 1024
+"""Memory for documents, and what is made of them. No document has more than an eighth of it: it would push out many."""
+BYTES_PER_TOKEN = 400
+"""Of memory, with the plan and the functions that are made of a document."""
 
 # Comparing fields of the same name takes quadratic time, and graphql-core's own bound lets 20 kB keep the server busy
 # for seconds. A quarter second still compares 200 such fields of one selection set, far more than queries have.
@@ -42,7 +44,6 @@ overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 class Operation:
     """One operation of a document, ready to run."""
 
-    definition: OperationDefinitionNode
     kind: OperationType
     plan: Plan
     runner: Runner
@@ -53,11 +54,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that is ready to run, or why it is not."""
+    """A document that is ready to run, or why it is not. `size` is the memory it takes, roughly, in bytes."""
 
-    node: DocumentNode | None
-    errors: Sequence[GraphQLError]
-    operations: Mapping[str | None, Operation]
+    size: int
+    errors: Sequence[GraphQLError] = ()
+    operations: Mapping[str | None, Operation] = field(default_factory=dict[str | None, Operation])
 
     def operation(self, name: str | None) -> Operation | None:
         """The operation with this name, or the only one where no name is given."""
@@ -67,7 +68,10 @@ class Document:
 
 
 class Documents:
-    """Documents for one schema; the `kept` ones used last stay ready. Without `prices` nothing is too dear."""
+    """Documents for one schema; those used last stay ready, in `kept_bytes` of memory.
+
+    Without `prices` nothing is too dear.
+    """
 
     def __init__(
         self,
@@ -76,7 +80,7 @@ class Documents:
         introspection: bool = True,
         limits: LimitSettings | None = None,
         prices: Prices | None = None,
-        kept: int = 1000,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._schema = schema
         self._introspection = introspection
@@ -85,7 +89,7 @@ class Documents:
         self._rules: tuple[type[ASTValidationRule], ...] = RULES
         if not introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
-        self._kept: LRUCache[str, Document] = LRUCache(kept)
+        self._kept: LRUCache[str, Document] = LRUCache(kept_bytes, lambda document: document.size)
 
     def get(self, text: str) -> Document:
         """The document of this text. Its errors, if any, are all that it has."""
@@ -94,38 +98,40 @@ class Documents:
             try:
                 document = self._prepare(text)
             except RecursionError:
-                document = Document(None, [GraphQLError("The document is nested too deeply.")], {})
-            if len(text) <= MAX_KEPT_LENGTH:
+                document = Document(len(text), [GraphQLError("The document is nested too deeply.")])
+            if document.size <= self._kept.maxsize / 8:
                 self._kept[text] = document
         return document
 
     def _prepare(self, text: str) -> Document:
-        if (length := len(text)) > (most := self._limits.max_length):
+        size = len(text)
+        if size > (most := self._limits.max_length):
             # Comments and texts of any length are few tokens, and take as long as many.
-            words = f"The document has {length} characters; the limit is {most} (limits.max_length)."
-            return Document(None, [refusal(words)], {})
+            words = f"The document has {size} characters; the limit is {most} (limits.max_length)."
+            return Document(size, [refusal(words)])
         try:
             node = parse(text, max_tokens=self._limits.max_tokens)
         except GraphQLError as error:
-            return Document(None, [error], {})
+            return Document(size, [error])
+        _unchain(node)
+        size += node.token_count * BYTES_PER_TOKEN
         # First, because validating takes longer the larger a document is.
         if errors := exceeded(node, self._limits) or multiplied(node):
-            return Document(node, errors, {})
+            return Document(size, errors)
         errors = validate(self._schema, node, self._rules, hide_suggestions=not self._introspection)
         if errors:
             # What a scalar raised about a literal, such as one of 5000 digits, is the client's mistake, too.
-            return Document(node, [GraphQLError(error.message, error.nodes) for error in errors], {})
+            return Document(size, [GraphQLError(error.message, error.nodes) for error in errors])
         operations = {
             definition.name.value if definition.name else None: self._operation(node, definition)
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
-        return Document(node, (), operations)
+        return Document(size, (), operations)
 
     def _operation(self, node: DocumentNode, definition: OperationDefinitionNode) -> Operation:
         plan = Plan(self._schema, node, definition)
         return Operation(
-            definition,
             OperationType(definition.operation.value),
             plan,
             Runner(self._schema, node, definition, hide_suggestions=not self._introspection),
@@ -133,3 +139,14 @@ class Documents:
             is_one_look_up(node, definition),
             None if self._prices is None else OperationCost(self._schema, node, definition, plan, self._prices),
         )
+
+
+def _unchain(document: DocumentNode) -> None:
+    """Take the tokens apart, which are needed for nothing but where they are in the text.
+
+    Each has the one before it and the one after it: a document would wait for the garbage collection once it is no
+    longer kept, and much of what waits with it is a good part of the process.
+    """
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        token.prev, token.next, token = None, None, token.next

@@ -1,12 +1,12 @@
 """Makes a manifest of GraphQL files. `manifest` reads such files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphql import GraphQLError, OperationDefinitionNode
+from graphql import GraphQLError
 
-from gateway.documents import Document, Documents
+from gateway.documents import Documents
 from gateway.schema import build
 
 from .manifest import APOLLO_FORMAT, APOLLO_VERSION, digest_of
@@ -24,19 +24,14 @@ def collect(texts: Mapping[Path, str]) -> tuple[Mapping[str, Any], list[str]]:
     for path, text in texts.items():
         document = ready.get(text)
         troubles += [_trouble(path, error) for error in document.errors]
-        for name, kind in _operations(document, path):
+        for key, operation in document.operations.items():
+            # One without a name has that of its file.
+            name = key or path.stem
             if name in places:
                 troubles.append(f"{path}: {places[name]} has an operation {name}, too")
             places[name] = path
-            operations.append({"id": digest_of(text), "name": name, "type": kind, "body": text})
+            operations.append({"id": digest_of(text), "name": name, "type": operation.kind.value, "body": text})
     return {"format": APOLLO_FORMAT, "version": APOLLO_VERSION, "operations": operations}, troubles
-
-
-def _operations(document: Document, path: Path) -> Iterator[tuple[str, str]]:
-    """Name and type of each operation; one without a name has that of its file."""
-    for definition in document.node.definitions if document.node is not None else ():
-        if isinstance(definition, OperationDefinitionNode):
-            yield definition.name.value if definition.name else path.stem, definition.operation.value
 
 
 def _trouble(path: Path, error: GraphQLError) -> str:

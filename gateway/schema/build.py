@@ -76,7 +76,7 @@ class GatewaySchema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         document = self._documents.get(query or "")
-        if document.errors or document.node is None:
+        if document.errors:
             return ExecutionResult(data=None, errors=list(document.errors))
         operation = document.operation(operation_name)
         if operation is None:
