@@ -1,6 +1,7 @@
 """Another configuration without a restart: on SIGHUP the file is read again, and no request is dropped for it."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from . import crashes
 from .app import GatewayApp, create_app
 from .health import RELOAD_FAILED
+from .schema import build
 from .serving import ForegroundServer, Server, settle_memory, url_of
 from .settings import ConfigError, Settings, load
 
@@ -22,6 +24,10 @@ log = logging.getLogger(__name__)
 
 FIXED = ("host", "port")
 """The keys of [server] that only a start can change."""
+
+SECONDS_TO_LET_GO = 10
+"""Until nothing has hold of an application that is closed, which is as long as connections may be idle, and some more:
+the last request of each had hold of it."""
 
 Requests = Collection[asyncio.Task[Any]]
 """The tasks of requests that are being answered."""
@@ -52,7 +58,12 @@ class LiveApp:
         self._app, self._open = app, opened
         closing = asyncio.ensure_future(_close(earlier, list(in_flight())))
         self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        closing.add_done_callback(self._closed)
+
+    def _closed(self, closing: asyncio.Task[None]) -> None:
+        self._closing.discard(closing)
+        # Caches can be most of a process, and would stay until circles are looked for in all of it, which is seldom.
+        asyncio.get_running_loop().call_later(SECONDS_TO_LET_GO, gc.collect)
 
     @asynccontextmanager
     async def _lifespan(self, _router: Any) -> AsyncGenerator[None]:
@@ -72,7 +83,6 @@ async def _close(earlier: AsyncExitStack, requests: Requests) -> None:
     if requests:
         await asyncio.wait(requests)
     await earlier.aclose()
-    settle_memory()
 
 
 def reread(path: Path, current: Settings) -> Settings | None:
@@ -138,10 +148,17 @@ class Reloads:
             await self._reload()
 
 
+def make_app(settings: Settings) -> LiveApp:
+    """The application of a process that does nothing else."""
+    # All that applications have in common is made first, and settled without any of them.
+    build(introspection=settings.server.introspection)
+    settle_memory()
+    return LiveApp(settings)
+
+
 def serve(path: Path, settings: Settings, sock: socket.socket, started: Callable[[str], None]) -> None:
     """Serve in this process, by a file that is read again on SIGHUP; else as `serving.serve`."""
-    app = LiveApp(settings)
-    settle_memory()
+    app = make_app(settings)
 
     async def reload() -> None:
         nonlocal settings

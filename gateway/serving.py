@@ -64,9 +64,9 @@ def settle_memory() -> None:
     """Take what is loaded by now out of garbage collection, and collect less often.
 
     The schema and the modules stay for good. Without this, walking them again and again takes a tenth of the time of
-    small answers, and pauses of tens of milliseconds. Called again, it finds what has become garbage since.
+    small answers, and pauses of tens of milliseconds. What is to go one day must not be there yet: circles of it would
+    stay.
     """
-    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

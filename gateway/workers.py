@@ -15,8 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 from . import crashes
-from .reloading import LiveApp, Reloads, adopt, reread, say_reloaded
-from .serving import Server, settle_memory
+from .reloading import LiveApp, Reloads, adopt, make_app, reread, say_reloaded
+from .serving import Server
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -155,9 +155,7 @@ def _work(settings: Settings, sock: socket.socket, pipe: "Connection[Said, Setti
         signal.signal(number, signal.SIG_IGN)
     code = 0
     try:
-        app = LiveApp(settings)
-        settle_memory()
-        _WorkerServer(app, settings, pipe).run(sockets=[sock])
+        _WorkerServer(make_app(settings), settings, pipe).run(sockets=[sock])
     except Exception as error:
         # multiprocessing would print its text.
         sys.stderr.write(f"unexpected {type(error).__qualname__} in a worker\n{crashes.report(error)}\n")

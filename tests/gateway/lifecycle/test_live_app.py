@@ -1,7 +1,9 @@
 """An application that is given other settings: what it keeps, what it closes and when, what happens where it can't."""
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from gateway.app import GRAPHQL_PATH
 from gateway.auth.keys import hash_of, make_key
 from gateway.demo.world import DemoWorld
 from gateway.health import RELOAD_FAILED
-from gateway.reloading import LiveApp, reread
+from gateway.reloading import LiveApp, make_app, reread
 from gateway.serving import Server
 from gateway.settings import Settings, load, parse
 from tests.gateway.calls import all_calls, ended_run
@@ -106,6 +108,31 @@ def test_connections_close_after_the_last_request_that_may_use_them(world: DemoW
             await ended.wait()
 
     run(body())
+
+
+def test_nothing_is_left_of_an_application_that_is_closed(world: DemoWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its caches can be most of the process. Something, as an idle connection, has hold of it when it closes."""
+    monkeypatch.setattr(reloading, "SECONDS_TO_LET_GO", 0.05)
+
+    async def body() -> None:
+        async with Lifespan(app := make_app(configured(world))):
+            for timeout_ms in (8_000, 9_000):
+                circle: list[Any] = [app._app]  # pyright: ignore[reportPrivateUsage]
+                circle.append(circle)
+                gone = asyncio.Event()
+                weakref.finalize(circle[0], gone.set)
+                await app.adopt(configured(world, timeout_ms=timeout_ms), nothing)
+                while closing := set(app._closing):  # pyright: ignore[reportPrivateUsage]
+                    await asyncio.wait(closing)
+                del circle, closing
+                await asyncio.wait_for(gone.wait(), 30)
+
+    threshold = gc.get_threshold()
+    try:
+        run(body())
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
 
 
 def test_what_can_not_be_set_up_changes_nothing(
