@@ -30,8 +30,9 @@ from .roots import depends_on_runs_alone, is_one_look_up
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """What Strawberry validates by."""
-KEPT_BYTES = 32 * 1024 * 1024
-"""Memory for documents, and what is made of them. No document has more than an eighth of it: it would push out many."""
+KEPT_BYTES = 64 * 1024 * 1024
+"""Memory for documents, and what is made of them: 1,000 of 160 tokens. No document has more than an eighth of it, since
+it would push out many."""
 BYTES_PER_TOKEN = 400
 """Of memory, with the plan and the functions that are made of a document."""
 
