@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a cell")
     parser.add_argument("--in-flight", type=int, default=16)
     options = parser.parse_args(arguments)
-    return 0 if uvloop.run(run(options.rounds, options.seconds, options.in_flight, Console())) else 1
+    return 0 if uvloop.run(run(options.rounds, options.seconds, options.in_flight, Console(width=160))) else 1
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a cell")
     options = parser.parse_args(arguments)
-    uvloop.run(run(options.rounds, options.seconds, Console()))
+    uvloop.run(run(options.rounds, options.seconds, Console(width=160)))
     return 0
 
 
