@@ -5,6 +5,7 @@ import gc
 import logging
 import weakref
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,14 +118,14 @@ def test_nothing_is_left_of_an_application_that_is_closed(world: DemoWorld, monk
     async def body() -> None:
         async with Lifespan(app := make_app(configured(world))):
             for timeout_ms in (8_000, 9_000):
-                circle: list[Any] = [app._app]  # pyright: ignore[reportPrivateUsage]
-                circle.append(circle)
-                gone = asyncio.Event()
-                weakref.finalize(circle[0], gone.set)
-                await app.adopt(configured(world, timeout_ms=timeout_ms), nothing)
-                while closing := set(app._closing):  # pyright: ignore[reportPrivateUsage]
-                    await asyncio.wait(closing)
-                del circle, closing
+                held, gone = [app._app.router], asyncio.Event()  # pyright: ignore[reportPrivateUsage]
+                weakref.finalize(held[0], gone.set)
+                answer = asyncio.Event()
+                request = asyncio.ensure_future(answer.wait())
+                await app.adopt(configured(world, timeout_ms=timeout_ms), partial(set[Any], {request}))
+                (closing,) = app._closing  # pyright: ignore[reportPrivateUsage]
+                closing.add_done_callback(lambda _, held=held: held.clear())
+                answer.set()
                 await asyncio.wait_for(gone.wait(), 30)
 
     threshold = gc.get_threshold()
