@@ -13,6 +13,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import TABLE_WIDTH
 from benchmarks.load import Sample, client, get, load, post
 from benchmarks.processes import process
 from benchmarks.upstream import Documents
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a cell")
     parser.add_argument("--in-flight", type=int, default=16)
     options = parser.parse_args(arguments)
-    return 0 if uvloop.run(run(options.rounds, options.seconds, options.in_flight, Console(width=160))) else 1
+    return 0 if uvloop.run(run(options.rounds, options.seconds, options.in_flight, Console(width=TABLE_WIDTH))) else 1
 
 
 if __name__ == "__main__":

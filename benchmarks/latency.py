@@ -21,6 +21,7 @@ from adapters.auth import Bearer
 from adapters.errors import ErrorReading
 from adapters.settings import ProviderSettings
 from adapters.upstream import UpstreamClient
+from benchmarks import TABLE_WIDTH
 from benchmarks.load import client, load
 from benchmarks.processes import process
 from benchmarks.upstream import Documents
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a cell")
     options = parser.parse_args(arguments)
-    uvloop.run(run(options.rounds, options.seconds, Console(width=160)))
+    uvloop.run(run(options.rounds, options.seconds, Console(width=TABLE_WIDTH)))
     return 0
 
 

@@ -8,6 +8,8 @@ from random import SystemRandom
 
 from rich.console import Console
 
+from benchmarks import TABLE_WIDTH
+
 from .report import is_clean, show
 from .soak import soak
 from .weather import GRACE
@@ -22,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settle = min(options.seconds / 4, 2 * GRACE)
     tally = asyncio.run(soak(options.seconds, seed=options.seed, rate=options.rate, runs=options.runs, settle=settle))
-    show(tally, options.seed, Console(width=160))
+    show(tally, options.seed, Console(width=TABLE_WIDTH))
     return 0 if is_clean(tally) else 1
 
 

@@ -7,6 +7,7 @@ from graphql import Token
 
 from gateway.documents import BYTES_PER_TOKEN, Documents
 from gateway.schema import build
+from tests.support import no_collection
 
 ROOM = 100 * BYTES_PER_TOKEN * 8
 """For documents of 800 tokens in all, of up to 100 each."""
@@ -63,15 +64,12 @@ def test_one_that_is_no_longer_kept_is_gone_at_once(documents: Documents) -> Non
         documents.get(selecting(number))
     # What validating leaves is not what this is about.
     gc.collect()
-    gc.disable()
-    try:
+    with no_collection():
         assert _tokens() > elsewhere + 200
         # As large as an eighth of the room may be, eight times: there is room for nothing else.
         for number in range(8):
             documents.get(f"#{'x' * (ROOM // 8 - 2)}{number}")
         assert _tokens() < elsewhere + 50
-    finally:
-        gc.enable()
 
 
 def _tokens() -> int:

@@ -1,6 +1,5 @@
 """Which parts of which runs an operation needs."""
 
-import gc
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from graphql import OperationDefinitionNode, parse, validate
 from adapters.model import Part
 from gateway.plan import Plan
 from gateway.schema import build, run_type_names
+from tests.support import no_collection
 
 SCHEMA = build().graphql_schema
 TYPES = frozenset(run_type_names().values())
@@ -344,9 +344,6 @@ class TestBombs:
         plan = plan_of(selecting("output"))
         plan.parts("run", ONE, {})
         gone = weakref.ref(plan)
-        gc.disable()
-        try:
+        with no_collection():
             del plan
             assert gone() is None
-        finally:
-            gc.enable()

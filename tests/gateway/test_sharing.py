@@ -42,11 +42,17 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+async def asking(shared: Shared[str, int], work: Work, *keys: str) -> list[asyncio.Task[int]]:
+    """All who ask for the work under these keys. None has it yet, unless it is opened."""
+    tasks = [asyncio.create_task(shared.get(key, work)) for key in keys]
+    await turns()
+    return tasks
+
+
 def test_several_at_a_time_are_one_work() -> None:
     async def body(shared: Shared[str, int]) -> None:
         work = Work()
-        tasks = [asyncio.create_task(shared.get("a", work)) for _ in range(3)]
-        await turns()
+        tasks = await asking(shared, work, "a", "a", "a")
         work.opened.set()
         assert (await asyncio.gather(*tasks), work.begun) == ([1, 1, 1], 1)
 
@@ -65,8 +71,7 @@ def test_one_after_the_other_are_two_works() -> None:
 def test_keys_are_apart() -> None:
     async def body(shared: Shared[str, int]) -> None:
         work = Work()
-        tasks = [asyncio.create_task(shared.get(key, work)) for key in "ab"]
-        await turns()
+        tasks = await asking(shared, work, "a", "b")
         work.opened.set()
         assert await asyncio.gather(*tasks) == [1, 2]
 
@@ -77,8 +82,7 @@ def test_keys_are_apart() -> None:
 def test_who_leaves_takes_nothing_from_the_others(waits_for_others: bool) -> None:
     async def body(shared: Shared[str, int]) -> None:
         work = Work()
-        tasks = [asyncio.create_task(shared.get("a", work)) for _ in range(3)]
-        await turns()
+        tasks = await asking(shared, work, "a", "a", "a")
         tasks.pop(1 if waits_for_others else 0).cancel()
         await turns()
         work.opened.set()
@@ -92,8 +96,7 @@ def test_who_leaves_takes_nothing_from_the_others(waits_for_others: bool) -> Non
 def test_an_error_is_nobody_else_s() -> None:
     async def body(shared: Shared[str, int]) -> None:
         work = Work(ValueError("first"))
-        tasks = [asyncio.create_task(shared.get("a", work)) for _ in range(2)]
-        await turns()
+        tasks = await asking(shared, work, "a", "a")
         work.opened.set()
         failed, done = await asyncio.gather(*tasks, return_exceptions=True)
         assert (str(failed), done) == ("first", 2)
@@ -104,8 +107,7 @@ def test_an_error_is_nobody_else_s() -> None:
 def test_what_serves_nobody_else_is_done_again() -> None:
     async def body(shared: Shared[str, int]) -> None:
         work = Work()
-        tasks = [asyncio.create_task(shared.get("a", work)) for _ in range(2)]
-        await turns()
+        tasks = await asking(shared, work, "a", "a")
         work.opened.set()
         assert await asyncio.gather(*tasks) == [1, 2]
 
